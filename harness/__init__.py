@@ -1,0 +1,30 @@
+"""Declaration: the public names, resolved lazily: declaring a study imports no torch."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.design.factor import Factor
+    from harness.design.study import Study
+    from harness.design.variant import Variant
+    from harness.errors import HarnessError, InputError
+
+_HOMES = {
+    "Factor": "harness.design.factor",
+    "HarnessError": "harness.errors",
+    "InputError": "harness.errors",
+    "Study": "harness.design.study",
+    "Variant": "harness.design.variant",
+}
+
+__all__ = ["Factor", "HarnessError", "InputError", "Study", "Variant"]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """A public name, imported when first asked for (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'harness' has no attribute {name!r}; public: {', '.join(__all__)}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

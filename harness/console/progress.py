@@ -1,0 +1,131 @@
+"""Edge: progress on a terminal as a live line, elsewhere as plain lines now and then."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from harness.console.words import duration
+from harness.runner.events import Advanced, Event, Finished, Started
+from harness.store.ledger import FINISHED
+
+PLAIN_SECONDS = 10.0
+"""Between two plain lines of progress, where there is no terminal."""
+
+
+class ProgressView:
+    """Shows the runner's events: a live line on a terminal, plain lines elsewhere.
+
+    Use as a context manager, and hand `on_event` to the runner.
+    """
+
+    def __init__(self, console: Console, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._live = console.is_terminal
+        self._progress = Progress(
+            SpinnerColumn(),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}"),
+            console=console,
+            disable=not self._live,
+            transient=True,
+        )
+        self._task = self._progress.add_task("starting workers", total=None)
+        self._started: Started | None = None
+        self._counts: Counter[str] = Counter()
+        self._images, self._first_images = 0, 0
+        self._began, self._spoke = time.monotonic(), time.monotonic()
+
+    def __enter__(self) -> ProgressView:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    @property
+    def finished(self) -> int:
+        """Runs that ended in this call."""
+        return self._counts.total()
+
+    def on_event(self, event: Event) -> None:
+        """Take in what the runner tells."""
+        if isinstance(event, Started):
+            self._started = event
+            self._progress.update(self._task, total=event.runs)
+            where = "in this process" if event.workers == 0 else f"on {event.workers} {event.device} workers"
+            self._say(f"{event.runs:,} runs to train {where}; {event.done:,} were done before")
+        elif isinstance(event, Advanced):
+            self._advance(event.images)
+        elif isinstance(event, Finished):
+            self._counts[event.status] += 1
+            if event.error:
+                self._say(f"{event.run.run_id} {event.status}: {event.error.strip().splitlines()[-1]}")
+        self._show()
+
+    def _advance(self, images: int) -> None:
+        if self._images == 0 and images > 0:  # the clock starts when the first epoch is done
+            self._began, self._first_images = time.monotonic(), images
+        self._images = max(self._images, images)
+
+    def _show(self) -> None:
+        line = self._line()
+        self._progress.update(self._task, completed=self.finished, description=line)
+        if not self._live and self.finished and time.monotonic() - self._spoke >= PLAIN_SECONDS:
+            self._spoke = time.monotonic()
+            total = self._started.runs if self._started else 0
+            self._say(f"{self.finished:,}/{total:,} runs · {line}")
+
+    def _line(self) -> str:
+        """Failures, divergences, speed and time to go."""
+        failed = sum(count for status, count in self._counts.items() if status not in FINISHED)
+        parts = [f"{failed} failed · {self._counts['diverged']} diverged"]
+        elapsed = time.monotonic() - self._began
+        seen = self._images - self._first_images
+        if self._started and seen > 0 and elapsed > 0:
+            rate = seen / elapsed
+            to_go = max(0, self._started.images - self._images) / rate
+            parts += [f"{rate:,.0f} images/s", f"{duration(to_go)} left"]
+        return " · ".join(parts)
+
+
+class DataProgress:
+    """Shows how far fetching and decoding a data set is; use as a context manager."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> DataProgress:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def report(self, what: str, done: int, total: int | None) -> None:
+        """Take in what the data layer tells: what, how much is done, of how much."""
+        if what not in self._tasks:
+            self._tasks[what] = self._progress.add_task(what, total=total)
+        self._progress.update(self._tasks[what], completed=done, total=total)

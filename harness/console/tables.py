@@ -1,0 +1,76 @@
+"""Computation: studies, designs and counts as tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from harness.design.study import Study
+
+if TYPE_CHECKING:
+    from harness.store.ledger import Ledger
+
+STATUSES = ("completed", "diverged", "failed", "timeout", "oom", "missing")
+
+
+def studies_table(studies: Mapping[str, Study | str]) -> Table:
+    """The studies with their size; a broken file shows its error in place of its question."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("study", "data", "cells", "seeds", "runs", "question"):
+        table.add_column(column, justify="right" if column in ("cells", "seeds", "runs") else "left")
+    for name, study in studies.items():
+        if isinstance(study, str):
+            table.add_row(name, "", "", "", "", f"[red]{study}")
+        else:
+            cells = study.size // study.seeds
+            counts = (str(cells), str(study.seeds), f"{study.size:,}")
+            table.add_row(name, study.dataset, *counts, study.question)
+    return table
+
+
+def facts_table(facts: Iterable[tuple[str, str]]) -> Table:
+    """Facts in two columns: what, and how much."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for what, value in facts:
+        table.add_row(what, value)
+    return table
+
+
+def design_facts(study: Study) -> list[tuple[str, str]]:
+    """What a study declares, line by line."""
+    variants = ", ".join(
+        f"{variant.name}{' (baseline)' if variant.name == study.baseline else ''}"
+        for variant in study.variants
+    )
+    factors = [(f"  {f.name}", ", ".join(map(str, f.levels))) for f in study.factors]
+    cells = study.size // study.seeds
+    return [
+        ("question", study.question),
+        ("data", study.dataset),
+        ("variants", variants),
+        *([("factors", f"{len(factors)}"), *factors] if factors else []),
+        ("epochs", str(study.epochs)),
+        ("runs", f"{cells} cells × {study.seeds} seeds = {study.size:,} runs"),
+    ]
+
+
+def status_table(ledger: Ledger) -> Table:
+    """How many runs of each variant ended how, and how many are missing."""
+    by_variant: dict[str, Counter[str]] = {}
+    for run in ledger.runs:
+        by_variant.setdefault(run.cell.variant, Counter())[ledger.status.get(run.run_id, "missing")] += 1
+    total = sum(by_variant.values(), Counter[str]())
+    shown = [s for s in STATUSES if total[s] or s in ("completed", "missing")]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("variant")
+    for status in shown:
+        table.add_column(status, justify="right")
+    for name, counts in by_variant.items():
+        table.add_row(name, *(str(counts[status]) for status in shown))
+    table.add_row("all", *(str(total[status]) for status in shown), style="bold")
+    return table

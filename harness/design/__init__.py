@@ -1,0 +1,1 @@
+"""Declaration: what a study is. Standard library only."""

@@ -1,0 +1,52 @@
+"""Computation: what a number of paired seeds can show at all, before any run."""
+
+from __future__ import annotations
+
+from harness.design.study import Study
+from harness.errors import InputError
+
+ALPHA = 0.05
+PRIMARY_FINDINGS = 3
+"""The article's three claims, tested as one family."""
+
+
+def smallest_p(seeds: int) -> float:
+    """The smallest two-sided p that an exact sign-flip test on so many pairs can give: 2 / 2ⁿ."""
+    return min(1.0, 2.0 ** (1 - seeds))
+
+
+def seeds_needed(tests: int) -> int:
+    """The fewest seeds at which the smallest of so many p-values can pass Holm's correction."""
+    seeds = 1
+    while smallest_p(seeds) * tests >= ALPHA:
+        seeds += 1
+    return seeds
+
+
+def tests_in_family(study: Study) -> int:
+    """How many tests Holm's correction spans: the findings, for each variant beside the baseline."""
+    return PRIMARY_FINDINGS * (len(study.variants) - 1)
+
+
+def check_seeds(study: Study) -> str | None:
+    """A warning where only the correction is out of reach, None where all is well.
+
+    Raises:
+        InputError: no p below 0.05 is possible with so few seeds.
+    """
+    fewest = seeds_needed(1)
+    if study.seeds < fewest:
+        raise InputError(
+            f"study {study.name!r} has {study.seeds} seeds",
+            rule=f"with {study.seeds} paired seeds an exact test gives no p below "
+            f"{smallest_p(study.seeds):.3g}; p < {ALPHA} needs {fewest} seeds",
+            remedy=f"use {fewest} seeds or more; {seeds_needed(tests_in_family(study))} to pass the "
+            f"correction for {tests_in_family(study)} findings",
+        )
+    tests = tests_in_family(study)
+    if study.seeds < seeds_needed(tests):
+        return (
+            f"{study.seeds} seeds: the smallest p after Holm's correction for {tests} findings is "
+            f"{min(1.0, smallest_p(study.seeds) * tests):.2g}; {seeds_needed(tests)} seeds would pass {ALPHA}"
+        )
+    return None

@@ -1,0 +1,79 @@
+"""Declaration: a cell of the design, and a run, which is a cell under one seed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from harness.design.settings import KNOWN, Scalar, Value
+
+NUMERICS = 1
+"""Raised by hand whenever an engine, an initialisation or a default gives other numbers than before."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A variant with one level of each factor."""
+
+    variant: str
+    levels: dict[str, Scalar]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A cell under one seed, with everything that decides its numbers.
+
+    Attributes:
+        cell: variant and levels.
+        seed: the replicate.
+        dataset: name of the data set.
+        data_sha256: content hash of the data set.
+        epochs: passes over the training images.
+        given: the settings that the study, the variant and the levels give. Those equal to a default of
+            the harness stay out, except for a network of the user's own, which may have other defaults.
+        build: the callable that makes the network, or None for the article's network.
+        source: hash of the source of `build` and of the project-local modules it imports.
+    """
+
+    cell: Cell
+    seed: int
+    dataset: str
+    data_sha256: str
+    epochs: int
+    given: dict[str, Value]
+    build: str | None = None
+    source: str | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting of the run: the defaults, then what the study gives."""
+        return {**{name: setting.default for name, setting in KNOWN.items()}, **self.given}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What the run's numbers depend on: a hash of the declaration, a dash, a hash of the data.
+
+        Settings at their defaults stay out, so that a setting added to the harness later leaves old
+        runs valid; whoever changes a default raises `NUMERICS`.
+        """
+        declared = {
+            "variant": self.cell.variant,
+            "settings": self.given,
+            "seed": self.seed,
+            "epochs": self.epochs,
+            "dataset": self.dataset,
+            "build": self.build,
+            "source": self.source,
+            "numerics": NUMERICS,
+        }
+        text = json.dumps(declared, sort_keys=True, separators=(",", ":"))
+        return f"{hashlib.sha256(text.encode()).hexdigest()[:16]}-{self.data_sha256[:16]}"
+
+    @cached_property
+    def run_id(self) -> str:
+        """A name to read and to type: variant, seed, and ten digits of the fingerprint's hash."""
+        digits = hashlib.sha256(self.fingerprint.encode()).hexdigest()[:10]
+        return f"{self.cell.variant}-s{self.seed:03d}-{digits}"

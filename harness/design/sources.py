@@ -1,0 +1,93 @@
+"""Edge: the source files behind a custom network, hashed so that a change trains anew."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.machinery
+import sys
+import sysconfig
+from pathlib import Path
+
+from harness.errors import InputError
+
+_INSTALLED = tuple(Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib", "purelib", "platlib"))
+
+
+def source_hash(build: str) -> str:
+    """The hash of the module that `build` names and of every project-local module it imports.
+
+    Imports are read from the syntax tree, nothing is executed. Installed packages and the standard
+    library stay out: provenance records their versions.
+
+    Args:
+        build: `"package.module:function"`.
+
+    Raises:
+        InputError: no such module on the path, or a file that does not parse.
+    """
+    start = build.partition(":")[0]
+    if _locate(start) is None:
+        raise InputError(
+            f"build = {build!r}: no module {start!r} found",
+            rule="build names an importable module, looked for beside the study file and in this folder",
+            remedy="check the spelling, or run from the project's folder",
+        )
+    digest = hashlib.sha256()
+    for name, path in sorted(_local_modules(start).items()):
+        digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _local_modules(start: str) -> dict[str, Path]:
+    """Name and file of every project-local module that is reached from one by imports."""
+    found: dict[str, Path] = {}
+    waiting = [start]
+    while waiting:
+        name = waiting.pop()
+        path = _locate(name)
+        if name in found or path is None or any(path.is_relative_to(root) for root in _INSTALLED):
+            continue
+        found[name] = path
+        parents = [name.rsplit(".", depth)[0] for depth in range(1, name.count(".") + 1)]
+        waiting += [*parents, *_imports(name, path)]
+    return found
+
+
+def _imports(module: str, path: Path) -> list[str]:
+    """Every name that a module's import statements could mean as a module."""
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except SyntaxError as error:
+        raise InputError(
+            f"{path.name}, line {error.lineno}: {error.msg}",
+            rule="the module of a custom network is valid Python",
+            remedy="mend the line",
+        ) from None
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    names: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*above, *([base] if base else [])])
+            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return [name for name in names if name]
+
+
+def _locate(name: str) -> Path | None:
+    """The source file of a module, found without importing it or its packages."""
+    search: list[str] | None = sys.path
+    spec = None
+    parts = name.split(".")
+    for end in range(1, len(parts) + 1):
+        spec = importlib.machinery.PathFinder.find_spec(".".join(parts[:end]), search)
+        if spec is None:
+            return None
+        search = list(spec.submodule_search_locations or [])
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        return None
+    return Path(spec.origin).resolve()

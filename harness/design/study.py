@@ -1,0 +1,150 @@
+"""Declaration: a study, which is a question with everything that is trained to answer it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from harness.design.factor import Factor
+from harness.design.run import Cell, Run
+from harness.design.settings import KNOWN, Value, check_settings, unknown_setting
+from harness.design.sources import source_hash
+from harness.design.variant import Variant, check_name
+from harness.errors import InputError, nearest
+
+
+@dataclass(frozen=True)
+class Study:
+    """A declared question: variants compared over every combination of levels, under paired seeds.
+
+    Attributes:
+        name: names its folder of results and its report.
+        question: what the study asks, in one sentence.
+        dataset: `devanagari`, `digits`, `mnist`, ..., or `folder:PATH`.
+        variants: what is compared; two or more.
+        baseline: the variant that the others are compared with; the first one unless named.
+        factors: what varies beside the variant; the design is their full grid.
+        seeds: number of replicates; run i of every cell shares seed i with run i of every other.
+        epochs: passes over the training images.
+        settings: settings of training and of the network that hold for all variants.
+
+    Raises:
+        InputError: whatever is inconsistent: equal names, an unknown baseline, setting or factor,
+            a factor that a variant or the settings fix as well.
+    """
+
+    name: str
+    question: str
+    dataset: str
+    variants: tuple[Variant, ...]
+    baseline: str = ""
+    factors: tuple[Factor, ...] = ()
+    seeds: int = 20
+    epochs: int = 30
+    settings: dict[str, Value] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_name(self.name, what="study")
+        object.__setattr__(self, "variants", tuple(self.variants))
+        object.__setattr__(self, "factors", tuple(self.factors))
+        where = f"study {self.name!r}"
+        for what, count in (("seeds", self.seeds), ("epochs", self.epochs)):
+            if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+                raise InputError(
+                    f"{where}: {what} = {count!r}",
+                    rule=f"{what} is a whole number, at least 1",
+                    remedy=f"for instance {what}=20",
+                )
+        if not isinstance(self.dataset, str) or not self.dataset:
+            raise InputError(
+                f"{where}: dataset = {self.dataset!r}",
+                rule="a study names its data",
+                remedy="for instance dataset='devanagari'",
+            )
+        self._check_variants(where)
+        own_allowed = any(variant.build for variant in self.variants)
+        object.__setattr__(
+            self, "settings", check_settings(self.settings, where=where, own_allowed=own_allowed)
+        )
+        self._check_factors(where, own_allowed=own_allowed)
+
+    def _check_variants(self, where: str) -> None:
+        names = [variant.name for variant in self.variants]
+        if len(names) < 2 or len(set(names)) < len(names):
+            raise InputError(
+                f"{where} has variants {names}",
+                rule="a study compares two or more variants with different names",
+                remedy="for instance variants=(Variant('plain'), Variant('bn', norm='batch'))",
+            )
+        if not self.baseline:
+            object.__setattr__(self, "baseline", names[0])
+        if self.baseline not in names:
+            raise InputError(
+                f"{where}: baseline = {self.baseline!r}",
+                rule="the baseline is one of the variants",
+                remedy=nearest(self.baseline, names),
+            )
+
+    def _check_factors(self, where: str, *, own_allowed: bool) -> None:
+        names = [factor.name for factor in self.factors]
+        if len(set(names)) < len(names):
+            raise InputError(
+                f"{where} has factors {names}",
+                rule="factors have different names",
+                remedy="declare each factor once",
+            )
+        for factor in self.factors:
+            if factor.name not in KNOWN and not own_allowed:
+                raise unknown_setting(factor.name, where=f"{where}, factor {factor.name!r}")
+            fixers = [f"variant {v.name!r}" for v in self.variants if factor.name in v.settings]
+            if factor.name in self.settings:
+                fixers.append("the study's settings")
+            if fixers:
+                raise InputError(
+                    f"{where}: factor {factor.name!r} is also fixed by {' and '.join(fixers)}",
+                    rule="what a factor varies, nothing else fixes",
+                    remedy=f"remove {factor.name!r} there, or drop the factor",
+                )
+
+    def cells(self) -> Iterator[Cell]:
+        """The cells: for each combination of levels, every variant in turn."""
+        grids = [[(factor.name, level) for level in factor.levels] for factor in self.factors]
+        for combination in itertools.product(*grids):
+            for variant in self.variants:
+                yield Cell(variant.name, dict(combination))
+
+    @property
+    def size(self) -> int:
+        """How many runs the study has."""
+        return sum(1 for _ in self.cells()) * self.seeds
+
+    def runs(self, data_sha256: str) -> list[Run]:
+        """Every run, seed by seed, so that an unfinished study holds whole pairs.
+
+        Args:
+            data_sha256: content hash of the data set, part of each run's fingerprint.
+        """
+        variants = {variant.name: variant for variant in self.variants}
+        sources = {name: source_hash(v.build) if v.build else None for name, v in variants.items()}
+        runs = []
+        for seed, cell in itertools.product(range(self.seeds), list(self.cells())):
+            variant = variants[cell.variant]
+            chosen = {**self.settings, **variant.settings, **cell.levels}
+            runs.append(
+                Run(
+                    cell=cell,
+                    seed=seed,
+                    dataset=self.dataset,
+                    data_sha256=data_sha256,
+                    epochs=self.epochs,
+                    given={
+                        name: value
+                        for name, value in chosen.items()
+                        if variant.build or name not in KNOWN or value != KNOWN[name].default
+                    },
+                    build=variant.build,
+                    source=sources[cell.variant],
+                )
+            )
+        return runs

@@ -1,0 +1,60 @@
+"""Computation: the effect on accuracy at each level of each factor."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from harness.findings.contrasts import paired_by_seed
+from harness.findings.endpoints import last_accuracy
+from harness.findings.frames import StudyFrames
+from harness.stats.families import holm
+from harness.stats.paired import sign_flip_test, t_interval
+
+
+def effect_by_level(frames: StudyFrames) -> pd.DataFrame:
+    """The difference in test accuracy at the last epoch, level by level, averaged over the other factors.
+
+    Returns:
+        Columns factor, level, variant, baseline_mean, variant_mean, difference, low, high (95 %
+        t-interval), p (sign-flip), p_adjusted (Holm over the whole table), n (seeds), diverged_baseline,
+        diverged_variant (shares of runs).
+    """
+    study = frames.study
+    keyed = last_accuracy(frames).merge(
+        frames.runs[["variant", "cell", "seed", "status", *(factor.name for factor in study.factors)]],
+        on=["variant", "cell", "seed"],
+    )
+    rows = []
+    for factor in study.factors:
+        for level in factor.levels:
+            here = keyed[keyed[factor.name] == level]
+            for other in study.variants:
+                if other.name != study.baseline:
+                    rows.append(_row(frames, here, factor.name, str(level), other.name))
+    table = pd.DataFrame(rows)
+    return table.assign(p_adjusted=holm(table["p"])) if rows else table
+
+
+def _row(frames: StudyFrames, here: pd.DataFrame, factor: str, level: str, variant: str) -> dict[str, object]:
+    study = frames.study
+    cells = math.prod(len(other.levels) for other in study.factors if other.name != factor)
+    pairs = paired_by_seed(here, baseline=study.baseline, variant=variant, cells=cells)
+    nan = float("nan")
+    interval = t_interval(pairs["difference"]) if len(pairs) else None
+    diverged = here.assign(diverged=here["status"] == "diverged").groupby("variant")["diverged"].mean()
+    return {
+        "factor": factor,
+        "level": level,
+        "variant": variant,
+        "baseline_mean": pairs["baseline"].mean(),
+        "variant_mean": pairs["variant"].mean(),
+        "difference": interval.mean if interval else nan,
+        "low": interval.low if interval else nan,
+        "high": interval.high if interval else nan,
+        "p": sign_flip_test(pairs["difference"]).p if len(pairs) else nan,
+        "n": len(pairs),
+        "diverged_baseline": diverged.get(study.baseline, nan),
+        "diverged_variant": diverged.get(variant, nan),
+    }

@@ -1,0 +1,1 @@
+"""Computation: from a variant's settings to an nn.Module."""

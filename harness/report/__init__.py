@@ -1,0 +1,1 @@
+"""Computation: tables and findings -> figures -> one HTML file."""

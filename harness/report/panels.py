@@ -1,0 +1,178 @@
+"""Computation: a drawing -> an inline SVG that follows the page's colours and font."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from xml.etree import ElementTree
+
+import matplotlib as mpl
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from harness.report.palette import GRID, MUTED, TEXT, Palette
+
+WIDTH = 360
+"""Units across a panel: a unit is a CSS pixel on a telephone, where a panel is as wide as the page."""
+
+STYLE: dict[str, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "harness",
+    "text.parse_math": False,
+    "text.color": TEXT.light,
+    "font.size": 11,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
+    "axes.labelsize": 10.5,
+    "axes.labelcolor": MUTED.light,
+    "axes.edgecolor": MUTED.light,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.formatter.useoffset": False,
+    "grid.color": GRID.light,
+    "grid.linewidth": 0.8,
+    "xtick.color": MUTED.light,
+    "ytick.color": MUTED.light,
+    "xtick.labelsize": 10,
+    "ytick.labelsize": 10,
+    "xtick.major.size": 3,
+    "ytick.major.size": 0,
+    "lines.solid_capstyle": "round",
+}
+"""One style for every figure. Texts stay texts, nothing in them is read as a formula."""
+
+_NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
+_NAMESPACE = re.compile(r"\{[^}]*\}")
+_LONG_DECIMALS = re.compile(r"(\.\d\d)\d+")
+_GEOMETRY = ("d", "x", "y", "width", "height", "transform", "points")
+_REFERENCE = re.compile(r"#([\w.-]+)")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One drawing of a figure.
+
+    Attributes:
+        name: unique in the page; the ids inside the SVG begin with it.
+        svg: the drawing, with a title that states what it shows.
+    """
+
+    name: str
+    svg: Markup
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure of the report: panels that stand side by side or below each other, with a caption."""
+
+    name: str
+    panels: tuple[Panel, ...]
+    caption: str
+
+
+def draw_panel(
+    name: str,
+    *,
+    title: str,
+    paint: Callable[[Any], None],
+    palette: Palette,
+    height: int = 250,
+    left: int = 46,
+    projection: str | None = None,
+) -> Panel:
+    """Draw a panel; margins are given, so that panels of one height line up.
+
+    Args:
+        name: unique in the page, fit for an id.
+        title: what the panel shows, in words, for those who can't see it.
+        paint: draws into the axes it is given.
+        palette: its light colours become CSS variables in the SVG.
+        height: in units; the width is 360.
+        left: margin for the labels of the vertical axis.
+        projection: `3d`, or none.
+    """
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        # The browser sets the text in a font of its own; matplotlib only measures it, in DejaVu Sans.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
+        figure = Figure(figsize=(WIDTH / 72, height / 72))
+        figure.patch.set_visible(False)
+        axes: Axes = figure.add_subplot(projection=projection)
+        axes.patch.set_visible(False)
+        flat = {"left": left / WIDTH, "right": 1 - 10 / WIDTH, "bottom": 42 / height, "top": 1 - 28 / height}
+        figure.subplots_adjust(**(flat if projection is None else {"left": 0, "right": 1, "bottom": 0.04}))
+        paint(axes)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata=_NO_METADATA)
+    return Panel(name, _inlined(buffer.getvalue(), name=name, title=title, palette=palette))
+
+
+def _inlined(text: str, *, name: str, title: str, palette: Palette) -> Markup:
+    """The SVG as a part of an HTML page: no namespaces, own ids, the page's font and colours."""
+    root = ElementTree.fromstring(text)
+    colours = {ink.light: f"var(--{ink.name})" for ink in palette.inks}
+    used = {key for node in root.iter() for value in node.attrib.values() for key in _references(value)}
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if _local(child.tag) in ("style", "metadata"):
+                parent.remove(child)
+    for node in root.iter():
+        node.tag = _local(node.tag)
+        node.attrib = {_local(key): value for key, value in node.attrib.items()}
+        _adapt(node.attrib, prefix=name, used=used, colours=colours)
+        node.tail = None
+        node.text = node.text if node.tag in ("text", "tspan") else None
+    heading = ElementTree.Element("title", {"id": f"{name}-title"})
+    heading.text = title
+    root.insert(0, heading)
+    root.attrib = {"viewBox": root.attrib["viewBox"], "role": "img", "aria-labelledby": f"{name}-title"}
+    return Markup(ElementTree.tostring(root, encoding="unicode"))
+
+
+def _references(value: str) -> list[str]:
+    return _REFERENCE.findall(value) if value.startswith(("#", "url(#")) else []
+
+
+def _adapt(attributes: dict[str, str], *, prefix: str, used: set[str], colours: dict[str, str]) -> None:
+    """Change one element's attributes in place."""
+    if attributes.get("id") not in used:
+        attributes.pop("id", None)
+    for key, value in attributes.items():
+        if key == "id":
+            attributes[key] = f"{prefix}-{value}"
+        elif _references(value):
+            attributes[key] = value.replace("#", f"#{prefix}-")
+        elif key == "style":
+            attributes[key] = _style(value, colours)
+        elif key in _GEOMETRY:
+            attributes[key] = _LONG_DECIMALS.sub(r"\1", " ".join(value.split()))
+    if "rotate(-0 " in attributes.get("transform", ""):
+        del attributes["transform"]
+
+
+def _style(value: str, colours: dict[str, str]) -> str:
+    """Declarations without a font family, with the palette's colours as variables."""
+    kept = []
+    for declaration in value.split("; "):
+        key, _, content = declaration.partition(": ")
+        if key == "font":  # matplotlib before 3.10 writes size and family in one
+            size = re.search(r"[\d.]+px", content)
+            key, content = "font-size", size[0] if size else "11px"
+        if key != "font-family":
+            kept.append(f"{key}:{colours.get(content, content)}")
+    return ";".join(kept)
+
+
+def _local(tag: str) -> str:
+    """A tag or an attribute without its namespace."""
+    return _NAMESPACE.sub("", tag)

@@ -1,0 +1,141 @@
+"""Computation: numbers, p-values and effects in the words of the report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from harness.design.resolution import ALPHA
+from harness.stats.paired import Interval
+
+NOTHING = "–"
+"""Stands for a number that there is not."""
+
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """How the values of an endpoint are shown.
+
+    Attributes:
+        scale: what a value is multiplied by.
+        decimals: the fewest decimals of a difference, and those of a mean.
+        sign: follows a value, as in 92.4 %.
+        name: follows a difference, as in 6.7 percentage points.
+        axis: on an axis of values.
+    """
+
+    scale: float
+    decimals: int
+    sign: str
+    name: str
+    axis: str
+
+
+UNITS = {
+    "accuracy": Unit(100, 2, " %", "percentage points", "%"),
+    "convergence": Unit(1, 2, "", "epochs", "epochs"),
+    "smoothness": Unit(1, 3, "", "in the rate", "rate, 0 to 1"),
+}
+"""The unit of each endpoint, by its name."""
+
+PLAIN_UNIT = Unit(1, 3, "", "", "")
+
+
+def unit_of(endpoint: str) -> Unit:
+    """The unit of an endpoint; plain numbers where it has none of its own."""
+    return UNITS.get(endpoint, PLAIN_UNIT)
+
+
+def number(value: float, decimals: int = 2) -> str:
+    """A number with a true minus sign and thousands separated; a dash where it is not finite."""
+    if not math.isfinite(value):
+        return NOTHING
+    return f"{value:,.{decimals}f}".replace("-", "−")
+
+
+def signed(value: float, decimals: int = 2) -> str:
+    """A number that always bears its sign, except zero."""
+    text = number(value, decimals)
+    return f"+{text}" if value > 0 and text.strip("0.,") else text
+
+
+def p_value(p: float) -> str:
+    """An exact p with two significant digits: 0.0039; below 0.0001 in powers of ten: 1.9 × 10⁻⁹.
+
+    More digits are given where rounding would move p across 0.05.
+    """
+    if math.isnan(p):
+        return NOTHING
+    if p >= 0.995:
+        return "1"
+    if p < 1e-4:
+        mantissa, _, exponent = f"{p:.1e}".partition("e")
+        return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPT)}" if p > 0 else "0"
+    decimals = 1 - math.floor(math.log10(p))
+    while (round(p, decimals) < ALPHA) != (p < ALPHA):
+        decimals += 1
+    return f"{p:.{decimals}f}"
+
+
+def p_statement(p: float, *, name: str = "p") -> str:
+    """A p as it stands in a sentence: p = 0.0039."""
+    return f"{name} = {p_value(p)}"
+
+
+def level(value: float, unit: Unit) -> str:
+    """A value of an endpoint: 92.40 %."""
+    return f"{number(value * unit.scale, unit.decimals)}{unit.sign}" if math.isfinite(value) else NOTHING
+
+
+def effect(interval: Interval | None, unit: Unit, *, named: bool = True) -> str:
+    """A mean difference with its sign, and with its unit unless told otherwise."""
+    if interval is None:
+        return NOTHING
+    text = signed(interval.mean * unit.scale, decimals_of(interval, unit))
+    return f"{text} {unit.name}".rstrip() if named else text
+
+
+def limits(interval: Interval | None, unit: Unit) -> str:
+    """The limits of an interval: +6.2 to +7.2."""
+    if interval is None or not math.isfinite(interval.low):
+        return NOTHING
+    digits = decimals_of(interval, unit)
+    return f"{signed(interval.low * unit.scale, digits)} to {signed(interval.high * unit.scale, digits)}"
+
+
+def decimals_of(interval: Interval, unit: Unit) -> int:
+    """As many decimals as leave the half width of an interval two significant digits."""
+    half = (interval.high - interval.low) / 2 * unit.scale
+    if not math.isfinite(half) or half <= 0:
+        return unit.decimals
+    return min(6, max(unit.decimals - 1, 1 - math.floor(math.log10(half))))
+
+
+def share(part: int, whole: int) -> str:
+    """A part of a whole: 3 of 64 (4.7 %)."""
+    return f"{part:,} of {whole:,} ({part / whole:.1%})".replace("%", " %") if whole else NOTHING
+
+
+def percent(value: float, decimals: int = 1) -> str:
+    """A share as a percentage."""
+    return f"{number(value * 100, decimals)} %" if math.isfinite(value) else NOTHING
+
+
+def count(amount: int, noun: str) -> str:
+    """An amount with its noun: 1 run, 3 runs."""
+    plural = {"is": "are", "has": "have", "box": "boxes"}.get(noun, f"{noun}s")
+    return f"{amount:,} {noun if amount == 1 else plural}"
+
+
+def listed(words: Iterable[str]) -> str:
+    """Words as a sentence lists them: a, b and c."""
+    parts: Sequence[str] = list(words)
+    return parts[0] if len(parts) == 1 else " and ".join((", ".join(parts[:-1]), parts[-1])) if parts else ""
+
+
+def sentence(words: str) -> str:
+    """Words with a capital at the start and a full stop at the end."""
+    return f"{words[:1].upper()}{words[1:]}" + ("" if words.endswith((".", "?", "!")) else ".")

@@ -1,0 +1,1 @@
+"""Edge: from missing runs to results, through worker processes."""

@@ -1,0 +1,60 @@
+"""Declaration: what the runner tells whoever watches; the terminal and the dashboard listen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.design.run import Run
+from harness.training.records import Status
+
+
+@dataclass(frozen=True)
+class Started:
+    """Training is about to begin.
+
+    Attributes:
+        runs: how many will be trained.
+        done: how many of the declaration were done before.
+        images: training images that lie ahead, over all runs and epochs.
+        workers: processes, 0 for this one.
+        device: cpu or cuda.
+    """
+
+    runs: int
+    done: int
+    images: int
+    workers: int
+    device: str
+
+
+@dataclass(frozen=True)
+class Advanced:
+    """Time has passed.
+
+    Attributes:
+        images: training images seen so far in this call, those of unfinished runs included.
+        active: the runs that are being trained, by run_id.
+    """
+
+    images: int
+    active: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run has ended and its tables are written.
+
+    Attributes:
+        run: which.
+        status: how.
+        error: why it failed, if it did.
+    """
+
+    run: Run
+    status: Status
+    error: str | None
+
+
+Event = Started | Advanced | Finished
+Notify = Callable[[Event], None]

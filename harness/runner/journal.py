@@ -1,0 +1,73 @@
+"""Edge: outcomes become rows of a study's tables."""
+
+from __future__ import annotations
+
+import json
+
+from harness.design.settings import metric_names
+from harness.design.study import Study
+from harness.runner.outcome import Outcome
+from harness.store.ledger import Ledger
+from harness.store.results import Results
+
+STAGE = "evaluation"
+
+
+class Journal:
+    """Writes each outcome of a call, and counts the images that were trained on.
+
+    Attributes:
+        images: training images of the runs written so far.
+    """
+
+    def __init__(self, study: Study, results: Results, ledger: Ledger, *, call_id: str) -> None:
+        self._study = study
+        self._results = results
+        self._attempts = dict(ledger.attempts)
+        self._call_id = call_id
+        self.images = 0
+
+    def write(self, outcome: Outcome, *, images: int) -> None:
+        """Write an outcome's tables.
+
+        Args:
+            outcome: of a run of the study.
+            images: training images that the run stands for.
+
+        Raises:
+            StoreError: the disk refuses.
+        """
+        run, records = outcome.run, outcome.records
+        attempt = self._attempts.get(run.run_id, 0) + 1
+        row = {
+            "run_id": run.run_id,
+            "attempt": attempt,
+            "study": self._study.name,
+            "stage": STAGE,
+            "variant": run.cell.variant,
+            **run.cell.levels,
+            "settings": json.dumps(run.settings, sort_keys=True),
+            "seed": run.seed,
+            "dataset": run.dataset,
+            "epochs": run.epochs,
+            "status": records.status,
+            **records.outcome,
+            "wall_seconds": outcome.wall_seconds,
+            "engine": outcome.engine,
+            "device": outcome.device,
+            "host": outcome.host,
+            "pack_size": 1,
+            "error": outcome.error,
+            "fingerprint": run.fingerprint,
+            "call_id": self._call_id,
+            "started_at": outcome.started_at,
+        }
+        self._results.write_run(
+            row,
+            factors=self._study.factors,
+            curves=records.curves,
+            weights=records.weights,
+            metrics=metric_names(run.settings["metrics"]),
+        )
+        self._attempts[run.run_id] = attempt
+        self.images += images

@@ -1,0 +1,34 @@
+"""Declaration: how a run ended, as a worker sends it home."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from harness.design.run import Run
+from harness.training.records import Records
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run's end, with what it recorded.
+
+    Attributes:
+        run: which.
+        records: its rows.
+        engine: what trained it.
+        device: cpu or cuda.
+        wall_seconds: from start to end, data and measuring included.
+        host: the machine.
+        started_at: UTC.
+        error: what went wrong, None for completed and diverged.
+    """
+
+    run: Run
+    records: Records
+    engine: str
+    device: str
+    wall_seconds: float
+    host: str
+    started_at: datetime
+    error: str | None

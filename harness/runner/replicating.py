@@ -1,0 +1,67 @@
+"""Edge: the published experiment's two networks, trained side by side."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import joblib
+
+from harness.data import open_dataset
+from harness.runner.beacons import light, read_beacons
+from harness.runner.crew import ticking
+from harness.runner.devices import pin, settle
+from harness.runner.events import Advanced, Notify, Started
+from harness.training.published import VARIANTS, Epoch, replicate
+
+DATASET = "devanagari"
+
+
+def replicate_both(*, epochs: int, data_dir: Path | None, notify: Notify) -> list[Epoch]:
+    """Train plain and bn as the article did, each on a core of its own.
+
+    Args:
+        epochs: how many to train; the starting states are the article's in any case.
+        data_dir: where the user keeps data.
+        notify: told of the start and, twice a second, of progress.
+
+    Returns:
+        The epochs of plain, then those of bn.
+
+    Raises:
+        DataError: the Devanagari digits can't be had.
+    """
+    images = len(open_dataset(DATASET, data_dir=data_dir).train.labels) * epochs * len(VARIANTS)
+    notify(Started(runs=len(VARIANTS), done=0, images=images, workers=len(VARIANTS), device="cpu"))
+    with tempfile.TemporaryDirectory(prefix="harness-") as name:
+        beacons = Path(name)
+
+        def tick() -> None:
+            lit = read_beacons(beacons)
+            notify(Advanced(sum(b.images for b in lit), tuple(b.run_id for b in lit)))
+
+        with (
+            ticking(tick, seconds=0.5),
+            joblib.parallel_config(
+                backend="loky",
+                n_jobs=len(VARIANTS),
+                inner_max_num_threads=1,
+                initializer=settle,
+                initargs=(beacons, ("cpu",) * len(VARIANTS), tuple(sys.path)),
+            ),
+        ):
+            tasks = [joblib.delayed(_replicate)(v, epochs, data_dir, beacons) for v in VARIANTS]
+            logs = joblib.Parallel(batch_size=1)(tasks)
+    return [epoch for log in logs for epoch in log]
+
+
+def _replicate(variant: str, epochs: int, data_dir: Path | None, beacons: Path) -> list[Epoch]:
+    """One network in a worker; its beacon stays lit at the end, for the other is still at work."""
+    pin("cpu")
+    dataset = open_dataset(DATASET, data_dir=data_dir)
+
+    def advance(epoch: Epoch) -> None:
+        light(beacons, run_id=variant, images=(epoch.epoch + 1) * len(dataset.train.labels))
+
+    return replicate(variant, dataset, epochs=epochs, on_epoch=advance)

@@ -1,0 +1,1 @@
+"""Computation: arrays to numbers."""

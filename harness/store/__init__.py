@@ -1,0 +1,1 @@
+"""Edge: tables to Parquet and back; provenance."""

@@ -1,0 +1,87 @@
+"""Edge: where results come from: versions, source, hardware, command."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGES = (
+    "torch", "torchvision", "numpy", "scipy", "pandas", "pyarrow", "statsmodels", "scikit-learn", "joblib",
+)  # fmt: skip
+
+
+def describe_call(
+    study: str, *, data: Mapping[str, Any], device: str, determinism: Mapping[str, Any], gpus: list[str]
+) -> dict[str, Any]:
+    """The provenance row of a call that starts now.
+
+    Args:
+        study: its name.
+        data: what the data set is: name, sha256, classes, sizes.
+        device: cpu or cuda.
+        determinism: the flags under which workers train.
+        gpus: names of the devices in use.
+    """
+    commit, dirty = _git(Path.cwd())
+    return {
+        "call_id": uuid.uuid4().hex[:12],
+        "started_at": datetime.now(UTC),
+        "study": study,
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "harness": metadata.version("ablation-harness"),
+        "versions": json.dumps({"python": platform.python_version(), **_versions()}),
+        "git_commit": commit,
+        "git_dirty": dirty,
+        "hardware": json.dumps({"device": device, "gpus": gpus, **_hardware()}),
+        "determinism": json.dumps(dict(determinism)),
+        "data": json.dumps(dict(data)),
+    }
+
+
+def _versions() -> dict[str, str]:
+    return {name: metadata.version(name) for name in PACKAGES}
+
+
+def _hardware() -> dict[str, Any]:
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu": _cpu_name(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_gib": _memory_gib(),
+    }
+
+
+def _cpu_name() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _memory_gib() -> float:
+    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+
+
+def _git(folder: Path) -> tuple[str | None, bool | None]:
+    """Commit and dirty flag of the working folder; None, None where it is no git checkout."""
+    try:
+        commit = _git_says(folder, "rev-parse", "HEAD")
+        return commit, bool(_git_says(folder, "status", "--porcelain"))
+    except (OSError, subprocess.CalledProcessError):
+        return None, None
+
+
+def _git_says(folder: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()

@@ -1,0 +1,1 @@
+"""Computation: from a run to its records."""

@@ -1,0 +1,17 @@
+"""Do the article's three findings hold over seeds? Its two networks with its settings, 30 seeds.
+
+Cost: 60 runs of 30 epochs on 17,000 images; `harness plan article` estimates the time here.
+"""
+
+from harness import Study, Variant
+
+study = Study(
+    name="article",
+    question="Do the article's three findings on batch normalization (BN) hold over 30 seeds?",
+    dataset="devanagari",
+    variants=(Variant("plain"), Variant("bn", norm="batch")),
+    baseline="plain",
+    seeds=30,
+    epochs=30,
+    settings={"batch_size": 32, "lr": 0.001},
+)
