@@ -325,3 +325,7 @@ def _escaped(text: str) -> str:
 
 def _this_command() -> str:
     return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    main()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-
 MOST_NAMES = 40
 """How many known names an error lists."""
 
@@ -52,6 +51,10 @@ class DataError(HarnessError):
 
 class StoreError(HarnessError):
     """A file of results can't be read or written."""
+
+
+class WorkerError(HarnessError):
+    """A worker process died."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -232,17 +232,17 @@ def _decode_part(
 
 
 def _any_sound_entry(entries: Path, *, name: str, expected: Contents, looked: list[str]) -> Dataset | None:
-    """The first entry with the pinned contents, whatever its source; damage is noted in `looked`."""
+    """The first entry with the pinned contents, whatever its source; else `looked` says what is there."""
+    damages = []
     for folder in sorted(entries.glob("[0-9a-f]*")):
         try:
             found = load(folder, name=name, expected=expected)
         except DataError as damage:
-            looked.append(damage.received)
+            damages.append(damage.received)
             continue
         if found is not None:
             return found
-    if not looked or not looked[-1].startswith("the cached"):
-        looked.append(f"the cache {entries}: nothing")
+    looked.extend(damages or [f"the cache {entries}: nothing"])
     return None
 
 

@@ -77,7 +77,8 @@ def _alone(target: Path) -> Iterator[None]:
     import fcntl
 
     with target.with_name(f"{target.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError):  # not every network file system has locks
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 

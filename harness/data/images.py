@@ -50,8 +50,8 @@ def open_image(data: bytes, *, where: str, formats: tuple[str, ...] = FORMATS) -
 def pixels(image: Image.Image, *, where: str) -> npt.NDArray[np.uint8]:
     """The pixels of an image, uint8 [c, h, w]: c is 1 for single-channel images and 3 for all others.
 
-    Palettes and other colour spaces become RGB, black-and-white becomes 0 and 255. An opaque alpha
-    channel is dropped.
+    A palette counts as single-channel where all pixels are grey (so it is in a grey GIF), other colour
+    spaces become RGB, black-and-white becomes 0 and 255. An opaque alpha channel is dropped.
 
     Raises:
         InputError: the image has more than 8 bits a channel, or is partly transparent.
@@ -70,6 +70,8 @@ def pixels(image: Image.Image, *, where: str) -> npt.NDArray[np.uint8]:
                 rule="pictures are opaque",
                 remedy="put it on a background; which one is for you to decide",
             )
-    grey = image.mode in ("1", "L", "LA", "La")
-    plain = np.asarray(image.convert("L" if grey else "RGB"))
-    return np.ascontiguousarray(plain[None] if grey else plain.transpose(2, 0, 1))
+    if image.mode in ("1", "L", "LA", "La"):
+        return np.array(image.convert("L"))[None]
+    colours = np.asarray(image.convert("RGB")).transpose(2, 0, 1)
+    grey = image.mode in ("P", "PA") and (colours == colours[0]).all()
+    return np.ascontiguousarray(colours[:1] if grey else colours)

@@ -20,7 +20,7 @@ from harness.report.palette import GRID, MUTED, TEXT, Palette
 WIDTH = 360
 """Units across a panel: a unit is a CSS pixel on a telephone, where a panel is as wide as the page."""
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "harness",
     "text.parse_math": False,
@@ -49,7 +49,9 @@ STYLE: dict[str, Any] = {
     "ytick.major.size": 0,
     "lines.solid_capstyle": "round",
 }
-"""One style for every figure. Texts stay texts, nothing in them is read as a formula."""
+"""One style for every figure. Texts stay texts, nothing in them is read as a formula.
+
+The type of its keys differs between versions of matplotlib."""
 
 _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 _NAMESPACE = re.compile(r"\{[^}]*\}")
@@ -73,11 +75,19 @@ class Panel:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure of the report: panels that stand side by side or below each other, with a caption."""
+    """A figure of the report: panels that stand side by side or below each other.
+
+    Attributes:
+        name: unique in the page.
+        panels: in order.
+        caption: what is drawn, and how to read it.
+        legend: variants whose colours need a word; none where the panels name them.
+    """
 
     name: str
     panels: tuple[Panel, ...]
     caption: str
+    legend: tuple[str, ...] = ()
 
 
 def draw_panel(
@@ -109,8 +119,10 @@ def draw_panel(
         figure.patch.set_visible(False)
         axes: Axes = figure.add_subplot(projection=projection)
         axes.patch.set_visible(False)
-        flat = {"left": left / WIDTH, "right": 1 - 10 / WIDTH, "bottom": 42 / height, "top": 1 - 28 / height}
-        figure.subplots_adjust(**(flat if projection is None else {"left": 0, "right": 1, "bottom": 0.04}))
+        if projection is None:
+            figure.subplots_adjust(left / WIDTH, 42 / height, 1 - 10 / WIDTH, 1 - 28 / height)
+        else:
+            figure.subplots_adjust(0, 0, 1, 1)
         paint(axes)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata=_NO_METADATA)

@@ -12,6 +12,8 @@ from harness.stats.paired import Interval
 NOTHING = "–"
 """Stands for a number that there is not."""
 
+INTERVAL = "95\N{NO-BREAK SPACE}% interval"
+
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -24,7 +26,7 @@ class Unit:
         decimals: the fewest decimals of a difference, and those of a mean.
         sign: follows a value, as in 92.4 %.
         name: follows a difference, as in 6.7 percentage points.
-        axis: on an axis of values.
+        axis: follows the label of an axis of values, unless it says it all.
     """
 
     scale: float
@@ -35,9 +37,9 @@ class Unit:
 
 
 UNITS = {
-    "accuracy": Unit(100, 2, " %", "percentage points", "%"),
-    "convergence": Unit(1, 2, "", "epochs", "epochs"),
-    "smoothness": Unit(1, 3, "", "in the rate", "rate, 0 to 1"),
+    "accuracy": Unit(100, 2, "\N{NO-BREAK SPACE}%", "percentage points", "%"),
+    "convergence": Unit(1, 2, "", "epochs", ""),
+    "smoothness": Unit(1, 3, "", "flips per update", "0 to 1"),
 }
 """The unit of each endpoint, by its name."""
 
@@ -114,20 +116,14 @@ def decimals_of(interval: Interval, unit: Unit) -> int:
     return min(6, max(unit.decimals - 1, 1 - math.floor(math.log10(half))))
 
 
-def share(part: int, whole: int) -> str:
-    """A part of a whole: 3 of 64 (4.7 %)."""
-    return f"{part:,} of {whole:,} ({part / whole:.1%})".replace("%", " %") if whole else NOTHING
-
-
 def percent(value: float, decimals: int = 1) -> str:
     """A share as a percentage."""
-    return f"{number(value * 100, decimals)} %" if math.isfinite(value) else NOTHING
+    return f"{number(value * 100, decimals)}\N{NO-BREAK SPACE}%" if math.isfinite(value) else NOTHING
 
 
 def count(amount: int, noun: str) -> str:
     """An amount with its noun: 1 run, 3 runs."""
-    plural = {"is": "are", "has": "have", "box": "boxes"}.get(noun, f"{noun}s")
-    return f"{amount:,} {noun if amount == 1 else plural}"
+    return f"{amount:,} {noun if amount == 1 else noun + 's'}"
 
 
 def listed(words: Iterable[str]) -> str:

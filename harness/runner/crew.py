@@ -5,15 +5,22 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-import joblib
+from joblib.externals.loky import ProcessPoolExecutor
 
 from harness.design.run import Run
+from harness.errors import WorkerError
 from harness.runner.devices import Place, pin, settle
 from harness.runner.executing import execute
 from harness.runner.outcome import Outcome
+
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+"""Set before a worker starts: thread pools read it once, when their library is loaded."""
 
 
 def train_runs(
@@ -21,7 +28,7 @@ def train_runs(
 ) -> Iterator[Outcome]:
     """Train runs and yield each as it ends, in any order.
 
-    loky's workers live as long as the call, so torch is imported and the data are opened once a worker.
+    Workers live as long as the call, so torch is imported and the data are opened once a worker.
 
     Args:
         runs: what to train.
@@ -29,22 +36,60 @@ def train_runs(
         in_process: train one after the other in this process, errors let out.
         data_dir: where the user keeps data.
         beacons: the folder in which workers say how far they are.
+
+    Raises:
+        WorkerError: a worker process died.
     """
     if in_process:
         pin(place.slots[0])
         for run in runs:
             yield execute(run, data_dir=data_dir, beacons=beacons, catch=False)
         return
-    with joblib.parallel_config(
-        backend="loky",
-        n_jobs=len(place.slots),
-        inner_max_num_threads=1,
+    with crew(place.slots, beacons=beacons) as pool:
+        futures = [pool.submit(execute, run, data_dir=data_dir, beacons=beacons) for run in runs]
+        yield from results_of(futures)
+
+
+@contextmanager
+def crew(slots: tuple[str, ...], *, beacons: Path) -> Iterator[Any]:
+    """A pool of joblib's loky workers, one a slot, each pinned to its device; killed on the way out.
+
+    Args:
+        slots: the device of each worker.
+        beacons: a folder that the workers share.
+    """
+    pool = ProcessPoolExecutor(
+        max_workers=len(slots),
         initializer=settle,
-        initargs=(beacons, place.slots, tuple(sys.path)),
-    ):
-        pool = joblib.Parallel(return_as="generator_unordered", batch_size=1)
-        tasks = (joblib.delayed(execute)(run, data_dir=data_dir, beacons=beacons) for run in runs)
-        yield from pool(tasks)
+        initargs=(beacons, slots, tuple(sys.path)),
+        env=ONE_THREAD,
+    )
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, kill_workers=True)
+
+
+def results_of(futures: list[Any]) -> Iterator[Any]:
+    """What the workers bring home, each as it comes.
+
+    Args:
+        futures: emptied, so that what has been yielded is not kept in memory.
+
+    Raises:
+        WorkerError: a worker process died.
+    """
+    waiting = as_completed(set(futures))
+    futures.clear()
+    try:
+        for future in waiting:
+            yield future.result()
+    except BrokenProcessPool as error:
+        raise WorkerError(
+            f"a worker process died: {error}",
+            rule="a study goes on as long as its workers live",
+            remedy="call again: finished runs are kept; with fewer --workers if memory was short",
+        ) from error
 
 
 @contextmanager

@@ -33,6 +33,10 @@ class Place:
     kind: str
     slots: tuple[str, ...]
 
+    def at_most(self, count: int) -> Place:
+        """The same place with no more slots than there is work."""
+        return Place(self.kind, self.slots[: max(1, count)])
+
     @property
     def gpus(self) -> list[str]:
         """Names of the GPUs in use."""

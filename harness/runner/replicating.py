@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 
-import joblib
-
 from harness.data import open_dataset
 from harness.runner.beacons import light, read_beacons
-from harness.runner.crew import ticking
-from harness.runner.devices import pin, settle
+from harness.runner.crew import crew, results_of, ticking
 from harness.runner.events import Advanced, Notify, Started
-from harness.training.published import VARIANTS, Epoch, replicate
+from harness.training.published import VARIANTS, Epoch
+from harness.training.replica import replicate
 
 DATASET = "devanagari"
 
@@ -41,24 +38,15 @@ def replicate_both(*, epochs: int, data_dir: Path | None, notify: Notify) -> lis
             lit = read_beacons(beacons)
             notify(Advanced(sum(b.images for b in lit), tuple(b.run_id for b in lit)))
 
-        with (
-            ticking(tick, seconds=0.5),
-            joblib.parallel_config(
-                backend="loky",
-                n_jobs=len(VARIANTS),
-                inner_max_num_threads=1,
-                initializer=settle,
-                initargs=(beacons, ("cpu",) * len(VARIANTS), tuple(sys.path)),
-            ),
-        ):
-            tasks = [joblib.delayed(_replicate)(v, epochs, data_dir, beacons) for v in VARIANTS]
-            logs = joblib.Parallel(batch_size=1)(tasks)
-    return [epoch for log in logs for epoch in log]
+        slots = ("cpu",) * len(VARIANTS)
+        with ticking(tick, seconds=0.5), crew(slots, beacons=beacons) as pool:
+            futures = [pool.submit(_replicate, v, epochs, data_dir, beacons) for v in VARIANTS]
+            logs = {log[0].variant: log for log in results_of(futures)}
+    return [epoch for variant in VARIANTS for epoch in logs[variant]]
 
 
 def _replicate(variant: str, epochs: int, data_dir: Path | None, beacons: Path) -> list[Epoch]:
     """One network in a worker; its beacon stays lit at the end, for the other is still at work."""
-    pin("cpu")
     dataset = open_dataset(DATASET, data_dir=data_dir)
 
     def advance(epoch: Epoch) -> None:

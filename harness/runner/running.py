@@ -83,7 +83,8 @@ def _train(
     from harness.training.rehearsal import rehearse
 
     results = Results(options.results / study.name)
-    place = choose_place(options.device, workers=options.workers, recorded=_recorded_devices(results))
+    recorded = _recorded_devices(results)
+    place = choose_place(options.device, workers=options.workers, recorded=recorded).at_most(len(runs))
     rehearse([run for run in runs if run.seed == runs[0].seed], dataset)
     facts = _facts(dataset)
     call = describe_call(study.name, data=facts, device=place.kind, determinism=DETERMINISM, gpus=place.gpus)

@@ -43,10 +43,11 @@ def choose_weights(model: nn.Module, *, count: int, watched: Value) -> list[Samp
     weights = _conv_weights(model)
     texts = (watched,) if isinstance(watched, str) else cast("tuple[str, ...]", watched)
     chosen = [_parsed(text, weights) for text in texts] or _article_pair(weights)
+    wanted = len(chosen) + count
     sizes = [weight.numel() for weight in weights.values()]
     generator = torch.Generator().manual_seed(stream(0, "sampled_weights"))
     for position in torch.randperm(sum(sizes), generator=generator).tolist():
-        if len(chosen) >= count + 2:
+        if len(chosen) >= wanted:
             break
         weight = _at(position, weights)
         if weight not in chosen:

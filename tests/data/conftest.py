@@ -17,7 +17,10 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from harness.data import Dataset
 from harness.data.contents import ArrayFacts, Contents
+from harness.data.devanagari import open_devanagari
+from harness.errors import DataError
 
 _REAL_DATA = os.environ.get("HARNESS_DATA", "")  # read before the fixture below takes it away
 _TOP = "DevanagariHandwrittenCharacterDataset"
@@ -142,6 +145,7 @@ class Server:
         self.asked: list[tuple[str, str | None]] = []
         self.silent_seconds = 0.0
         self.named_length = True
+        self.content_range: str | None = None  # in the place of the true one
         self.go_on = threading.Event()
         server = self
 
@@ -188,7 +192,8 @@ class Server:
             return None
         request.send_response(206 if match and self.ranges else 200)
         if match and self.ranges:
-            request.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+            true = f"bytes {start}-{len(data) - 1}/{len(data)}"
+            request.send_header("Content-Range", self.content_range or true)
         if self.named_length:
             request.send_header("Content-Length", str(len(data) - start))
         request.end_headers()
@@ -207,3 +212,57 @@ def server() -> Iterator[Server]:
     made = Server()
     yield made
     made.close()
+
+
+class Opener:
+    """Opens the tiny stand-in of Devanagari; keeps what was reported."""
+
+    def __init__(self, cache: Path, expected: Contents, pixels: dict[str, npt.NDArray[np.uint8]]) -> None:
+        self.cache = cache
+        self.expected = expected
+        self.pixels = pixels
+        self.told: list[tuple[str, int, int | None]] = []
+        self.url = "http://127.0.0.1:9/original.zip"
+
+    def __call__(self, data_dir: Path | None = None) -> Dataset:
+        self.told.clear()
+        return open_devanagari(
+            "devanagari",
+            data_dir=data_dir,
+            cache_dir=self.cache,
+            report=lambda *state: self.told.append(state),
+            expected=self.expected,
+            url=self.url,
+        )
+
+    def decoded(self) -> bool:
+        return any(what.startswith("decoding") for what, _, _ in self.told)
+
+    def refused(self, data_dir: Path | None = None) -> DataError:
+        with pytest.raises(DataError) as caught:
+            self(data_dir)
+        assert caught.value.rule
+        assert caught.value.remedy
+        return caught.value
+
+    def assert_tiny(self, dataset: Dataset) -> None:
+        """Compare with the pixels that the stand-in was made of."""
+        for part, split in (("Train", dataset.train), ("Test", dataset.test)):
+            names = [name for name in self.pixels if f"/{part}/" in name]
+            np.testing.assert_array_equal(split.images[:, 0], np.stack([self.pixels[name] for name in names]))
+            assert split.labels.tolist() == [int(name.split("digit_")[1][0]) for name in names]
+        assert dataset.classes == tuple("0123456789")
+
+
+@pytest.fixture
+def tiny(cache_dir: Path, tiny_expected: Contents, tiny_pixels: dict[str, npt.NDArray[np.uint8]]) -> Opener:
+    """Opens the tiny archive from wherever it lies."""
+    return Opener(cache_dir, tiny_expected, tiny_pixels)
+
+
+@pytest.fixture
+def archive(
+    tmp_path: Path, tiny_files: dict[str, bytes], write_zip: Callable[[Path, dict[str, bytes]], Path]
+) -> Path:
+    """The tiny archive in a data folder of its own."""
+    return write_zip(tmp_path / "data" / "devanagari_digits.zip", tiny_files)

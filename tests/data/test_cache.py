@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from harness.data.cache import entry_folder, known_sha256, load, open_through, read_manifest, store
 from harness.data.contents import assemble, contents_of
@@ -68,6 +67,8 @@ def test_images_are_mapped_and_torch_takes_them_without_a_warning(cache_dir: Pat
     while isinstance(base.base, np.ndarray):
         base = base.base
     assert isinstance(base, np.memmap)
+    import torch  # not at the top: the processes below import this module
+
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert torch.from_numpy(images).data_ptr() == images.ctypes.data
@@ -91,17 +92,24 @@ def test_any_changed_byte_is_noticed_or_changes_nothing(cache_dir: Path, file: s
     folder = entry_folder(cache_dir, name="mine", stamp=STAMP)
     whole = (folder / file).read_bytes()
     random = np.random.default_rng(11)
-    for offset in {*range(0, 128, 3), *random.integers(0, len(whole), 80).tolist(), len(whole) - 1}:
+    for offset in range(len(whole)):
         damaged = bytearray(whole)
         damaged[offset] ^= 1 << int(random.integers(8))
         (folder / file).write_bytes(damaged)
         try:
             found = load(folder, name="mine", stamp=STAMP)
-        except DataError as error:
-            assert "is damaged" in error.received
-        else:
-            assert found is not None
-            assert_same(found, a_dataset())
+        except DataError:
+            continue
+        assert found is not None
+        assert_same(found, a_dataset())
+
+
+def test_an_entry_that_names_another_source_is_not_used(cache_dir: Path) -> None:
+    open_mine(cache_dir, lambda: a_dataset(1), stamp="another state")
+    other = entry_folder(cache_dir, name="mine", stamp="another state")
+    other.rename(entry_folder(cache_dir, name="mine", stamp=STAMP))
+    assert known_sha256(cache_dir, key="mine", stamp=STAMP) is None
+    assert_same(open_mine(cache_dir), a_dataset())
 
 
 @pytest.mark.parametrize("length", [0, 1, 100, 127, 128, 200])
@@ -129,7 +137,7 @@ def test_a_damaged_entry_is_built_again_and_the_caller_is_told(cache_dir: Path, 
         key="mine",
         stamp=STAMP,
         decode=a_dataset,
-        report=lambda what, done, total: told.append(what),
+        report=lambda *state: told.append(state[0]),
     )
     assert_same(opened, a_dataset())
     assert len(told) == 1
@@ -153,7 +161,7 @@ def test_an_entry_with_other_contents_than_the_pinned_ones_is_damaged(cache_dir:
 
 
 def test_a_writer_that_fails_leaves_nothing_behind(cache_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(handle: int) -> None:
+    def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import socket
-from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from PIL import Image
@@ -16,12 +16,13 @@ from harness.data.digits import PINNED, enlarge
 from harness.data.progress import silent
 
 
-def originals() -> np.ndarray:
-    return load_digits().images.astype(np.int64)
+def originals() -> npt.NDArray[np.int64]:
+    images: npt.NDArray[np.float64] = load_digits().images
+    return images.astype(np.int64)
 
 
 def test_digits_have_the_pinned_content_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*args: object) -> None:
+    def refuse(*_: object) -> None:
         raise RuntimeError("the network was used")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
@@ -41,7 +42,7 @@ def test_digits_are_split_in_the_order_of_the_file() -> None:
 
 
 def test_digits_open_from_the_cache_without_scikit_learn(
-    cache_dir: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first = open_dataset("digits")
     monkeypatch.setattr("sklearn.datasets.load_digits", None)

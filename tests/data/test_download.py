@@ -104,7 +104,7 @@ def test_part_longer_than_the_file_is_thrown_away(server: Server, target: Path) 
 def test_unnamed_length_is_reported_as_none(server: Server, target: Path) -> None:
     server.named_length = False
     totals: set[int | None] = set()
-    download(server.url("/a.zip"), target, report=lambda what, done, total: totals.add(total))
+    download(server.url("/a.zip"), target, report=lambda *state: totals.add(state[2]))
     assert target.read_bytes() == CONTENT
     assert totals == {None}
 
@@ -136,7 +136,7 @@ def test_address_that_is_none_is_an_error(target: Path) -> None:
 
 def test_folder_that_cannot_be_made_is_an_error(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="Not a directory|File exists"):
+    with pytest.raises(DataError, match=r"Not a directory|File exists"):
         download(server.url("/a.zip"), tmp_path / "file" / "a.zip")
 
 
@@ -149,3 +149,21 @@ def test_two_downloads_of_one_file_take_turns(server: Server, target: Path) -> N
         thread.join()
     assert target.read_bytes() == CONTENT
     assert len(server.asked) == 1
+
+
+def test_answer_that_starts_elsewhere_is_thrown_away(server: Server, target: Path) -> None:
+    target.parent.mkdir()
+    target.with_name("a.zip.part").write_bytes(CONTENT[:1000])
+    server.content_range = f"bytes 500-{len(CONTENT) - 1}/{len(CONTENT)}"
+    download(server.url("/a.zip"), target)
+    assert target.read_bytes() == CONTENT
+    assert server.asked == [("/a.zip", "bytes=1000-"), ("/a.zip", None)]
+
+
+def test_more_bytes_than_announced_are_an_error_and_not_kept(server: Server, target: Path) -> None:
+    target.parent.mkdir()
+    target.with_name("a.zip.part").write_bytes(CONTENT[:1000])
+    server.content_range = "bytes 1000-1999/2000"
+    with pytest.raises(DataError, match="1024000 bytes arrived where 2000 were announced"):
+        download(server.url("/a.zip"), target)
+    assert names(target) == []

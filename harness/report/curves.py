@@ -1,0 +1,191 @@
+"""Computation: loss and accuracy over epochs, by variant: means over seeds with interval, and each seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from harness.findings.frames import StudyFrames
+from harness.report.axes import log_axis
+from harness.report.palette import Palette
+from harness.report.panels import Panel, Picture, draw_panel
+from harness.report.words import INTERVAL, count, listed, percent, sentence
+from harness.stats.paired import t_interval
+
+SPLITS = {
+    "train": "training images",
+    "probe": "probe",
+    "validation": "validation images",
+    "test": "test images",
+}
+MEASURES = ("loss", "accuracy")
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What the curves show.
+
+    Attributes:
+        seeds: columns variant, split, epoch, seed, loss, accuracy: means over the cells that count.
+        means: columns variant, split, epoch, measure, mean, low, high, n: over seeds.
+        cells: combinations of levels in the study.
+        pairs: (cell, seed) combinations that count: every drawn variant completed them.
+        left_out: runs of other combinations, by status; `completed` ones lost their partner.
+        absent: variants without a completed run, which are not drawn.
+    """
+
+    seeds: pd.DataFrame
+    means: pd.DataFrame
+    cells: int
+    pairs: int
+    left_out: dict[str, int]
+    absent: tuple[str, ...]
+
+    @property
+    def drawn(self) -> list[str]:
+        """The variants that have curves."""
+        return list(dict.fromkeys(self.seeds["variant"]))
+
+    def last(self, variant: str, split: str, measure: str) -> float:
+        """The mean over seeds after the last epoch."""
+        rows = self.means
+        here = (rows["variant"] == variant) & (rows["split"] == split) & (rows["measure"] == measure)
+        return float(rows[here].sort_values("epoch")["mean"].iloc[-1])
+
+
+def measure_curves(frames: StudyFrames) -> Curves | None:
+    """The means that the curves draw, None where no combination was completed by every variant.
+
+    A cell under a seed counts when every variant completed it: else the curves of two variants would
+    be means over different cells. Variants that completed nothing at all are left out first.
+    """
+    runs, names = frames.runs, [variant.name for variant in frames.study.variants]
+    done = runs[runs["status"] == "completed"]
+    drawn = [name for name in names if name in set(done["variant"])]
+    whole = done.groupby(["cell", "seed"])["variant"].nunique()
+    counted = whole[whole == len(drawn)].index
+    if not len(counted):
+        return None
+    inside = pd.MultiIndex.from_frame(runs[["cell", "seed"]]).isin(counted)
+    chosen = runs.loc[inside & (runs["status"] == "completed"), "run_id"]
+    outside = runs[~runs["run_id"].isin(chosen)]
+    rows = frames.curves[frames.curves["run_id"].isin(chosen)]
+    keys = ["variant", "split", "epoch", "seed"]
+    seeds = rows.groupby(keys, sort=False)[list(MEASURES)].mean().reset_index()
+    return Curves(
+        seeds=seeds.sort_values(keys, key=lambda column: _ranked(column, names), kind="stable"),
+        means=_means(seeds),
+        cells=frames.study.size // (frames.study.seeds * len(names)),
+        pairs=len(counted),
+        left_out={str(status): n for status, n in outside["status"].value_counts().sort_index().items()},
+        absent=tuple(name for name in names if name not in drawn),
+    )
+
+
+def _ranked(column: pd.Series, names: list[str]) -> pd.Series:
+    """Variants in declared order, whatever they are called."""
+    return column.map(names.index) if column.name == "variant" else column
+
+
+def _means(seeds: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for (variant, split, epoch), group in seeds.groupby(["variant", "split", "epoch"]):
+        for measure in MEASURES:
+            found = t_interval(group[measure])
+            rows.append((variant, split, epoch, measure, found.mean, found.low, found.high, found.n))
+    columns = ["variant", "split", "epoch", "measure", "mean", "low", "high", "n"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def curves_picture(curves: Curves, *, palette: Palette) -> Picture:
+    """Two panels a split, loss and accuracy; each measure has one scale for all splits."""
+    splits = [split for split in SPLITS if (curves.seeds["split"] == split).any()]
+    panels = [_panel(curves, split, measure, palette=palette) for split in splits for measure in MEASURES]
+    return Picture("curves", tuple(panels), _caption(curves), legend=tuple(curves.drawn))
+
+
+def _caption(curves: Curves) -> str:
+    seeds = curves.seeds["seed"].nunique()
+    text = (
+        f"Thick lines: means over {count(seeds, 'seed')}, shaded their {INTERVAL}s. Thin lines: single seeds."
+    )
+    if curves.cells > 1:
+        text += (
+            " A seed's value is its mean over combinations of factor levels, those that every drawn variant "
+            f"completed under it: {count(curves.pairs, 'pair')} of combination and seed."
+        )
+    else:
+        text += " Shown are the seeds that every drawn variant completed."
+    if curves.left_out:
+        parts = (f"{count(amount, 'run')} {_why(status)}" for status, amount in curves.left_out.items())
+        text += f" Left out: {listed(parts)}."
+    if curves.absent:
+        text += f" {listed(curves.absent)} completed no run and can't be drawn."
+    return text
+
+
+def _why(status: str) -> str:
+    return {
+        "completed": "whose partner did not complete",
+        "diverged": "that diverged",
+        "failed": "that failed",
+        "timeout": "that ran out of time",
+        "oom": "that ran out of memory",
+    }[status]
+
+
+def _panel(curves: Curves, split: str, measure: str, *, palette: Palette) -> Panel:
+    parts = []
+    for name in curves.drawn:
+        last = curves.last(name, split, measure)
+        parts.append(f"{name} {percent(last) if measure == 'accuracy' else format(last, '.3g')}")
+    title = sentence(
+        f"{measure} on the {SPLITS[split]} over epochs; mean after the last one: {listed(parts)}"
+    )
+    return draw_panel(
+        f"curves-{split}-{measure}",
+        title=title,
+        paint=lambda axes: _paint(axes, curves, split, measure, palette),
+        palette=palette,
+        height=220,
+    )
+
+
+def _paint(axes: Axes, curves: Curves, split: str, measure: str, palette: Palette) -> None:
+    scale = 100 if measure == "accuracy" else 1
+    seeds = curves.seeds[curves.seeds["split"] == split]
+    means = curves.means[(curves.means["split"] == split) & (curves.means["measure"] == measure)]
+    colours = {name: palette.light(name) for name in curves.drawn}
+    sns.lineplot(
+        seeds.assign(shown=seeds[measure] * scale), x="epoch", y="shown", hue="variant", palette=colours,
+        units="seed", estimator=None, linewidth=0.6, alpha=0.3, legend=False, ax=axes,
+    )  # fmt: skip
+    low, high = _set_heights(axes, curves.seeds[measure] * scale, measure=measure)
+    for i, (name, colour) in enumerate(colours.items()):
+        line = means[means["variant"] == name].sort_values("epoch")
+        middle = line["mean"] * scale
+        below, above = (line[side].mul(scale).fillna(middle).clip(low, high) for side in ("low", "high"))
+        axes.fill_between(line["epoch"], below, above, color=colour, alpha=0.18, linewidth=0)
+        dash = "-" if i else (0, (4, 1.5))
+        axes.plot(line["epoch"], middle, color=colour, linewidth=2.2, linestyle=dash)
+    axes.set_title(f"{measure.capitalize()} on the {SPLITS[split]}{', %' if scale == 100 else ''}")
+    axes.set(ylabel="", xlim=(0, max(1, int(curves.seeds["epoch"].max()))))
+    axes.set_xlabel("epoch", loc="right")
+    axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
+
+
+def _set_heights(axes: Axes, values: pd.Series, *, measure: str) -> tuple[float, float]:
+    """Limits for all splits of a measure: logarithmic for losses, unless one is zero or negative."""
+    low, high = float(values.min()), float(values.max())
+    if measure == "loss" and low > 0:
+        low, high = low * 0.85, high * 1.15
+        log_axis(axes, low, high)
+    else:
+        margin = (high - low) * 0.05 or 1.0
+        low, high = low - margin, high + margin
+        axes.set_ylim(low, high)
+    return low, high

@@ -1,0 +1,153 @@
+"""Computation: what limits the evidence, said at the top of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+
+from harness.design.resolution import ALPHA, seeds_needed, smallest_p, tests_in_family
+from harness.findings.contrasts import Contrast
+from harness.findings.frames import StudyFrames
+from harness.report.words import count, listed, p_value
+from harness.store.ledger import FINISHED
+
+WITHOUT_OUTCOME = ("failed", "timeout", "oom")
+"""How a run can end without saying anything of its variant."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One thing that a reader should know before the verdicts.
+
+    Attributes:
+        label: two or three words.
+        text: the facts, with counts.
+    """
+
+    label: str
+    text: str
+
+
+def find_limits(frames: StudyFrames, contrasts: list[Contrast]) -> list[Limit]:
+    """Everything that limits the evidence, the gravest first."""
+    return [
+        *_unattainable(frames, contrasts),
+        *_unfinished(frames),
+        *_by_status(frames),
+        *_embedded(frames),
+        *_mixed(frames),
+        *_source(frames),
+        *_foreign(frames),
+    ]
+
+
+def _unattainable(frames: StudyFrames, contrasts: list[Contrast]) -> Iterator[Limit]:
+    measured = [contrast.test.n for contrast in contrasts if contrast.test]
+    tests = len(measured) or tests_in_family(frames.study)
+    pairs = max(measured, default=0)
+    if smallest_p(pairs) * tests >= ALPHA:
+        bound = p_value(min(1.0, smallest_p(pairs) * tests))
+        yield Limit(
+            "Too few seeds",
+            f"With {count(pairs, 'pair')} of seeds the smallest p after the correction for "
+            f"{count(tests, 'test')} is {bound}: no claim can be decided, however large the effect. "
+            f"{seeds_needed(tests)} seeds would do.",
+        )
+
+
+def _unfinished(frames: StudyFrames) -> Iterator[Limit]:
+    study, ledger = frames.study, frames.ledger
+    missing = ledger.counts()["missing"]
+    finished = frames.runs[frames.runs["status"].isin(FINISHED)].groupby("seed").size()
+    whole = int((finished == study.size // study.seeds).sum())
+    if whole < study.seeds:
+        text = f"{whole} of {count(study.seeds, 'declared seed')} finished in every combination"
+        still = f" {missing:,} of {count(study.size, 'run')} are not recorded yet." if missing else ""
+        yield Limit("Unfinished", f"{text}.{still}")
+
+
+def _by_status(frames: StudyFrames) -> Iterator[Limit]:
+    if (frames.runs["status"] == "diverged").any():
+        yield Limit(
+            "Diverged",
+            f"{_counted(frames, ('diverged',))}. The loss of these runs ceased to be finite. That is an "
+            "outcome, and it counts as the worst value of each measure.",
+        )
+    if frames.runs["status"].isin(WITHOUT_OUTCOME).any():
+        yield Limit(
+            "Failed",
+            f"{_counted(frames, WITHOUT_OUTCOME)}. These runs ended without an outcome; their seeds are "
+            "dropped from the comparisons. Their errors head the table of all runs.",
+        )
+
+
+def _counted(frames: StudyFrames, statuses: tuple[str, ...]) -> str:
+    """Runs of some statuses, by variant: plain 3 of 64 runs (2 failed, 1 timeout), bn 0 of 64 runs."""
+    parts = []
+    for variant in frames.study.variants:
+        mine = frames.runs.loc[frames.runs["variant"] == variant.name, "status"]
+        kinds = mine[mine.isin(statuses)].value_counts().sort_index().to_dict()
+        text = f"{variant.name} {sum(kinds.values())} of {count(len(mine), 'run')}"
+        named = ", ".join(f"{amount} {kind}" for kind, amount in kinds.items())
+        parts.append(f"{text} ({named})" if set(kinds) - {statuses[0]} else text)
+    return ", ".join(parts)
+
+
+def _embedded(frames: StudyFrames) -> Iterator[Limit]:
+    if frames.study.dataset == "digits":
+        yield Limit(
+            "Small data",
+            "The images are scikit-learn's bundled digits, 1,797 in all: enough to try the harness, too few "
+            "to say much of larger networks and data.",
+        )
+
+
+def _mixed(frames: StudyFrames) -> Iterator[Limit]:
+    kinds = frames.runs.groupby(["cell", "seed"])[["device", "engine"]].nunique()
+    for what in ("device", "engine"):
+        mixed = int((kinds[what] > 1).sum())
+        if mixed:
+            names = listed(sorted(map(str, frames.runs[what].dropna().unique())))
+            yield Limit(
+                f"Mixed {what}s",
+                f"In {mixed:,} of {count(len(kinds), 'pair')} the variants ran on different {what}s "
+                f"({names}): a part of their difference may come from there.",
+            )
+
+
+def _source(frames: StudyFrames) -> Iterator[Limit]:
+    calls = used_calls(frames)
+    if not len(calls):
+        return
+    dirty = int((calls["git_dirty"] == True).sum())  # noqa: E712  (a column with gaps)
+    if dirty:
+        yield Limit(
+            "Changed source",
+            f"{dirty} of {count(len(calls), 'call')} ran with uncommitted changes in the source tree: the "
+            "recorded commit does not tell the whole code.",
+        )
+    versions = calls[["git_commit", "harness", "versions"]].drop_duplicates()
+    if len(versions) > 1:
+        yield Limit(
+            "Several versions", f"The runs come from {len(versions)} different states of the software."
+        )
+
+
+def used_calls(frames: StudyFrames) -> pd.DataFrame:
+    """The calls that trained runs of this report, in order of time; empty where none is recorded."""
+    if "call_id" not in frames.provenance:
+        return frames.provenance.iloc[:0]
+    used = frames.provenance["call_id"].isin(frames.runs["call_id"])
+    return frames.provenance[used].sort_values(["started_at", "call_id"])
+
+
+def _foreign(frames: StudyFrames) -> Iterator[Limit]:
+    foreign = frames.ledger.foreign
+    if foreign:
+        yield Limit(
+            "Other runs",
+            f"{count(foreign, 'recorded run')} in this folder belong to another declaration (other levels, "
+            "epochs, settings or data). They are not used here.",
+        )

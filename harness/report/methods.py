@@ -1,0 +1,123 @@
+"""Computation: how the numbers were made, in plain words, from the declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.design.resolution import ALPHA
+from harness.design.settings import KNOWN, TRAINING
+from harness.design.study import Study
+from harness.findings.contrasts import Contrast
+from harness.report.words import INTERVAL, count, listed, sentence
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A term and what is said of it, in a text or point by point."""
+
+    term: str
+    text: str = ""
+    points: tuple[str, ...] = ()
+
+
+def describe_methods(study: Study, contrasts: list[Contrast]) -> list[Entry]:
+    """Unit, pairing, tests, what p speaks of, and what became of runs without a usual ending."""
+    methods = listed(sorted({contrast.test.method for contrast in contrasts if contrast.test}))
+    tests = sum(contrast.test is not None for contrast in contrasts)
+    cells = study.size // (study.seeds * len(study.variants))
+    over = f", averaged over the {cells} combinations of factor levels" if cells > 1 else ""
+    return [
+        Entry(
+            "Claims",
+            "Those of the article from which this harness starts: an experiment with one seed on handwritten "
+            "Devanagari digits. Each has one measure, fixed before the runs.",
+        ),
+        Entry(
+            "Unit",
+            f"The seed. Each number that is tested is one seed's{over}. Epochs, images and combinations are "
+            "not counted as independent evidence.",
+        ),
+        Entry("Pairing", _pairing(study)),
+        Entry(
+            "Tests",
+            f"{sentence(methods or 'none could be made')} If a variant made no difference, each seed's "
+            "difference could as well have had the other sign; p is the share of all sign patterns whose "
+            "mean lies at least as far from zero, on either side. Holm's correction spans "
+            f"{count(tests, 'test')}. A claim is supported, or contradicted, where the adjusted p is below "
+            f"{ALPHA}. A {INTERVAL} is Student's t for the mean of the differences, without correction.",
+        ),
+        Entry(
+            "What p speaks of",
+            "Of training again: other initial weights and another order of the same training images, judged "
+            "on the same test images. It does not speak of other data.",
+        ),
+        Entry(
+            "Diverged runs",
+            "A run whose loss ceases to be finite is an outcome. It counts with the worst value: chance "
+            "accuracy, all epochs, a flip at every update.",
+        ),
+        Entry(
+            "Failed and missing runs",
+            "A run that ended for another reason has no value. A seed is compared only where both variants "
+            "have a value in every combination; the others are dropped, and counted in the tables.",
+        ),
+    ]
+
+
+def _pairing(study: Study) -> str:
+    own = listed(variant.name for variant in study.variants if variant.build)
+    text = (
+        "All variants of a seed see the images in the same order, start from the same weights in the layers "
+        "that they share, and drop the same units where there is dropout. They are therefore compared seed "
+        "by seed."
+    )
+    if own:
+        text += f" Networks of the user's own ({own}) share only the seed from which their weights are drawn."
+    return text
+
+
+def describe_settings(study: Study) -> list[Entry]:
+    """What was declared: data, epochs, seeds, factors, and settings other than the defaults."""
+    entries = [
+        Entry("Data set", study.dataset),
+        Entry("Epochs", f"{study.epochs}"),
+        Entry("Seeds", f"{study.seeds}, the same for all variants"),
+        *(
+            Entry(f"Factor {factor.name}", f"{', '.join(map(str, factor.levels))}{_meaning(factor.name)}")
+            for factor in study.factors
+        ),
+    ]
+    if study.settings:
+        entries.append(Entry("All variants", points=_points(study.settings)))
+    for variant in study.variants:
+        role = " (baseline)" if variant.name == study.baseline else ""
+        build = (f"network {variant.build}",) if variant.build else ()
+        points = (*build, *_points(variant.settings))
+        entries.append(Entry(f"Variant {variant.name}{role}", points=points or ("the defaults",)))
+    return [*entries, Entry("Left at the default", points=_points(_defaults(study)))]
+
+
+def _defaults(study: Study) -> dict[str, object]:
+    """Settings that nothing in the declaration touches; the network's only where it is the article's."""
+    known = TRAINING if all(variant.build for variant in study.variants) else KNOWN
+    touched = {*study.settings, *(factor.name for factor in study.factors)}
+    for variant in study.variants:
+        touched |= set(variant.settings)
+    return {
+        name: setting.default
+        for name, setting in known.items()
+        if name not in touched and setting.default not in ((), {})
+    }
+
+
+def _points(settings: Mapping[str, object]) -> tuple[str, ...]:
+    return tuple(f"{name} = {_value(value)}{_meaning(name)}" for name, value in settings.items())
+
+
+def _value(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _meaning(name: str) -> str:
+    return f" ({KNOWN[name].meaning.replace('`', '')})" if name in KNOWN else ""

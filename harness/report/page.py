@@ -1,0 +1,98 @@
+"""Computation: frames and findings -> the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from harness.design.study import Study
+from harness.findings.contrasts import Contrast
+from harness.findings.frames import StudyFrames
+from harness.report.curves import curves_picture, measure_curves
+from harness.report.forest import LevelRow, forest_picture, level_rows
+from harness.report.limits import Limit, find_limits
+from harness.report.methods import Entry, describe_methods, describe_settings
+from harness.report.origins import Origins, describe_origins
+from harness.report.palette import Palette, palette_of
+from harness.report.panels import Picture
+from harness.report.paths import paths_picture, trace_paths
+from harness.report.roll import Roll, call_roll
+from harness.report.verdicts import Finding, answers, make_findings
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the template shows, top to bottom; None and empty lists leave their section out."""
+
+    study: Study
+    answers: list[str]
+    limits: list[Limit]
+    findings: list[Finding]
+    curves: Picture | None
+    forest: Picture | None
+    levels: list[LevelRow]
+    paths: Picture | None
+    methods: list[Entry]
+    settings: list[Entry]
+    origins: Origins
+    roll: Roll
+    palette: Palette
+
+
+def compose(frames: StudyFrames, *, contrasts: list[Contrast], effects: pd.DataFrame) -> Report:
+    """Everything that the report shows.
+
+    Args:
+        frames: what was measured.
+        contrasts: of `compare`.
+        effects: of `effect_by_level`.
+    """
+    study = frames.study
+    palette = palette_of(study)
+    curves, paths = measure_curves(frames), trace_paths(frames)
+    return Report(
+        study=study,
+        answers=answers(contrasts),
+        limits=find_limits(frames, contrasts),
+        findings=make_findings(contrasts, palette=palette),
+        curves=curves_picture(curves, palette=palette) if curves else None,
+        forest=forest_picture(effects, study=study, palette=palette),
+        levels=level_rows(effects),
+        paths=paths_picture(paths, palette=palette, levels=_first_levels(study)) if paths else None,
+        methods=describe_methods(study, contrasts),
+        settings=describe_settings(study),
+        origins=describe_origins(frames),
+        roll=call_roll(frames),
+        palette=palette,
+    )
+
+
+def render(report: Report) -> str:
+    """The page as one HTML text that needs nothing beside itself."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("report.html").render(
+        report=report, light=_variables(report.palette, "light"), dark=_variables(report.palette, "dark")
+    )
+
+
+def _variables(palette: Palette, mode: str) -> Markup:
+    """The palette as CSS variables; its names and colours are the harness's own."""
+    return Markup("".join(f"--{ink.name}:{getattr(ink, mode)};" for ink in palette.inks))
+
+
+def _first_levels(study: Study) -> str:
+    """The first combination of levels: lr = 0.01, dropout = 0.0."""
+    return ", ".join(f"{factor.name} = {factor.levels[0]}" for factor in study.factors)

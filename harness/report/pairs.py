@@ -1,0 +1,107 @@
+"""Computation: the figure of a finding: paired seeds joined by lines, and their differences."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+
+from harness.findings.contrasts import Contrast
+from harness.report.palette import MUTED, PAPER, TEXT, Palette
+from harness.report.panels import Panel, Picture, draw_panel
+from harness.report.words import INTERVAL, count, effect, limits, listed, sentence, unit_of
+
+
+def pairs_picture(contrasts: list[Contrast], *, palette: Palette) -> Picture | None:
+    """The figure of one endpoint, two panels for each variant; None where no seed has a pair."""
+    panels = [panel for contrast in contrasts for panel in _panels(contrast, palette=palette)]
+    if not panels:
+        return None
+    endpoint = contrasts[0].endpoint
+    others = listed(contrast.variant for contrast in contrasts if len(contrast.pairs))
+    caption = (
+        f"Joined dots: {endpoint.label}, each line one seed, from {contrasts[0].baseline} to {others}; the "
+        "large dots are means. Dots away from zero: the difference in every seed, in order of size; the "
+        f"diamond is the mean, its bar and the shaded band the {INTERVAL}."
+    )
+    return Picture(f"pairs-{endpoint.name}", tuple(panels), caption)
+
+
+def statement(contrast: Contrast) -> str:
+    """What a contrast found, in words, for those who can't see the figure."""
+    unit = unit_of(contrast.endpoint.name)
+    return (
+        f"{contrast.endpoint.label}, {contrast.variant} minus {contrast.baseline}: "
+        f"{effect(contrast.interval, unit)} ({INTERVAL} {limits(contrast.interval, unit)}, "
+        f"{count(len(contrast.pairs), 'pair')}). The claim that {contrast.endpoint.claim}: "
+        f"{contrast.verdict}."
+    )
+
+
+def _panels(contrast: Contrast, *, palette: Palette) -> list[Panel]:
+    if not len(contrast.pairs):
+        return []
+    stem, words = f"{contrast.endpoint.name}-{_slug(contrast, palette)}", statement(contrast)
+    return [
+        draw_panel(
+            f"pairs-{stem}",
+            title=f"Paired seeds. {words}",
+            paint=lambda axes: _paint_pairs(axes, contrast, palette),
+            palette=palette,
+        ),
+        draw_panel(
+            f"differences-{stem}",
+            title=f"Differences by seed. {words}",
+            paint=lambda axes: _paint_differences(axes, contrast, palette),
+            palette=palette,
+            left=18,
+        ),
+    ]
+
+
+def _slug(contrast: Contrast, palette: Palette) -> str:
+    """The variant's ink names it in ids: `v1`."""
+    return palette.variants[contrast.variant].name
+
+
+def _paint_pairs(axes: Axes, contrast: Contrast, palette: Palette) -> None:
+    unit = unit_of(contrast.endpoint.name)
+    sides = (contrast.baseline, contrast.variant)
+    values = contrast.pairs[["baseline", "variant"]] * unit.scale
+    long = values.set_axis([0, 1], axis=1).reset_index().melt("seed", var_name="side")
+    sns.lineplot(
+        long, x="side", y="value", units="seed", estimator=None, color=MUTED.light, alpha=0.45,
+        linewidth=0.9, ax=axes,
+    )  # fmt: skip
+    for side, name in enumerate(sides):
+        colour, heights = palette.light(name), values.iloc[:, side]
+        axes.scatter(np.full(len(heights), side), heights, s=22, color=colour, linewidths=0, zorder=3)
+        outside = -0.17 if side == 0 else 1.17
+        axes.scatter([outside], [heights.mean()], s=80, color=colour, edgecolors=PAPER.light, zorder=4)
+    axes.set_title(sentence(contrast.endpoint.label).rstrip(".") + (f", {unit.axis}" if unit.axis else ""))
+    axes.set(xlim=(-0.45, 1.45), xlabel="", ylabel="")
+    axes.set_xticks([0, 1], list(sides))
+
+
+def _paint_differences(axes: Axes, contrast: Contrast, palette: Palette) -> None:
+    unit, colour = unit_of(contrast.endpoint.name), palette.light(contrast.variant)
+    values = np.sort(contrast.pairs["difference"].to_numpy() * unit.scale)
+    rows = np.arange(len(values))
+    gap = max(1.2, len(values) * 0.14)
+    axes.hlines(rows, 0, values, color=MUTED.light, alpha=0.4, linewidth=0.9)
+    axes.scatter(values, rows, s=22, color=colour, linewidths=0, zorder=3)
+    interval = contrast.interval
+    if interval is not None:
+        mean, low, high = (x * unit.scale for x in (interval.mean, interval.low, interval.high))
+        if math.isfinite(low):
+            axes.axvspan(low, high, color=colour, alpha=0.16, linewidth=0)
+            axes.hlines(-gap, low, high, color=colour, linewidth=2.6)
+        axes.scatter([mean], [-gap], s=70, marker="D", color=colour, edgecolors=PAPER.light, zorder=4)
+    axes.axvline(0, color=TEXT.light, linewidth=0.9)
+    axes.set_title(f"Difference, {contrast.variant} − {contrast.baseline}")
+    axes.set(ylim=(-gap * 1.9, len(values) - 0.4), yticks=[])
+    axes.set_xlabel(unit.name or contrast.endpoint.label, loc="right")
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x")

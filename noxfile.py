@@ -1,0 +1,96 @@
+"""The project's chores; `nox -l` lists them. All sessions share one environment, since torch is large."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["tests", "lint", "types"]
+nox.options.default_venv_backend = "none"
+
+ROOT = Path(__file__).parent
+ENVIRONMENT = ROOT / ".nox" / "env"
+PYTHON = [ROOT / "harness", ROOT / "studies", ROOT / "tests", ROOT / "noxfile.py"]
+
+
+@nox.session(default=False)
+def study(session: nox.Session) -> None:
+    """Train a study and write its report: `nox -s study -- article --seeds 8`; default: quick."""
+    words = session.posargs or ["quick"]
+    if words[0].startswith("-") and "-h" not in words and "--help" not in words:
+        words = ["quick", *words]
+    harness(session, "run", *words)
+    harness(session, "report", *report_words(words))
+
+
+@nox.session(default=False)
+def report(session: nox.Session) -> None:
+    """Write a study's report anew: `nox -s report -- article`; default: quick."""
+    harness(session, "report", *(session.posargs or ["quick"]))
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests; arguments go to pytest."""
+    with_tool(session, "pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format with ruff."""
+    with_tool(session, "ruff", "check", *map(str, PYTHON))
+    with_tool(session, "ruff", "format", "--check", *map(str, PYTHON))
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types with mypy, strictly."""
+    with_tool(session, "mypy")
+
+
+def harness(session: nox.Session, *words: str) -> None:
+    """Run the command line in the shared environment."""
+    with_tool(session, "harness", *words)
+
+
+def with_tool(session: nox.Session, tool: str, *words: str) -> None:
+    """Run a program of the shared environment, which is made first where it is missing or out of date."""
+    folder = environment(session)
+    session.run(str(folder / tool), *words, external=True)
+
+
+def environment(session: nox.Session) -> Path:
+    """The folder of the environment's programs; installing is repeated only when pyproject.toml changes."""
+    programs = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
+    stamp = ENVIRONMENT / "installed"
+    dependencies = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    wanted = [sys.version, dependencies]
+    found = json.loads(stamp.read_text()) if stamp.exists() else [None, None]
+    if found == wanted:
+        return programs
+    session.log("filling the shared environment in .nox/env: several GB and a few minutes, once")
+    if found[0] != sys.version:
+        shutil.rmtree(ENVIRONMENT, ignore_errors=True)
+        session.run(sys.executable, "-m", "venv", str(ENVIRONMENT), external=True)
+    pip = [str(programs / "python"), "-m", "pip", "--disable-pip-version-check", "install"]
+    session.run(*pip, "--editable", f"{ROOT}[dev]", external=True)
+    stamp.write_text(json.dumps(wanted))
+    return programs
+
+
+def report_words(words: list[str]) -> list[str]:
+    """Those of `harness run`'s arguments that `harness report` shares: the study, and what narrows it."""
+    kept = words[:1]
+    shared = ("--seeds", "--set", "--results", "--data-dir")
+    for position, word in enumerate(words):
+        name, equals, _ = word.partition("=")
+        if name in shared:
+            kept += [word] if equals else words[position : position + 2]
+    return kept

@@ -1,0 +1,105 @@
+"""The layers of DESIGN.md, checked on the imports themselves."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "harness"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+LEVELS = {
+    "errors": 0,
+    "design": 1,
+    "data": 2,
+    "models": 2,
+    "stats": 2,
+    "store": 3,
+    "training": 3,
+    "findings": 4,
+    "runner": 5,
+    "report": 6,
+    "console": 7,
+    "cli": 8,
+}
+"""Downwards only; packages of one level do not know each other."""
+
+TORCH_FREE = ("design", "data", "stats", "store", "findings", "report", "console", "cli")
+PRINTS = {"cli.py"}
+
+
+def name_of(path: Path) -> str:
+    return ".".join(("harness", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+
+
+def package_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports_of(path: Path) -> set[str]:
+    """Every module that a file imports anywhere in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            full = {f"{node.module}.{alias.name}" for alias in node.names}
+            modules = full & {name_of(module) for module in MODULES}
+            found |= modules or {node.module or ""}
+    return found
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p != PACKAGE / "__init__.py"], ids=name_of)
+def test_a_module_imports_only_its_own_package_and_those_below(path: Path) -> None:
+    own = package_of(path)
+    for name in imports_of(path):
+        parts = name.split(".")
+        if parts[0] != "harness":
+            continue
+        assert len(parts) > 1, f"{path} imports harness itself"
+        assert parts[1] == own or LEVELS[parts[1]] < LEVELS[own], f"{path} imports {name}"
+
+
+def test_no_two_modules_import_each_other_in_a_circle() -> None:
+    names = {name_of(path) for path in MODULES}
+    graph = {name_of(path): (imports_of(path) & names) - {name_of(path)} for path in MODULES}
+    del graph["harness"]
+    while graph:
+        leaves = {name for name, needs in graph.items() if not needs & set(graph)}
+        assert leaves, f"a circle among {sorted(graph)}"
+        graph = {name: needs for name, needs in graph.items() if name not in leaves}
+
+
+@pytest.mark.parametrize("package", TORCH_FREE)
+def test_torch_never_enters(package: str) -> None:
+    modules = [name_of(path) for path in MODULES if package_of(path) == package]
+    load = f"import importlib, sys\nfor m in {modules}: importlib.import_module(m)\n"
+    code = load + "print('torch' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout == "False\n"
+
+
+def test_matplotlib_enters_the_report_alone() -> None:
+    for path in MODULES:
+        names = {name.split(".")[0] for name in imports_of(path)}
+        assert package_of(path) == "report" or not names & {"matplotlib", "seaborn", "plotly"}, path
+
+
+def test_only_the_command_line_prints() -> None:
+    for path in MODULES:
+        calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        printing = [
+            ast.unparse(call.func) for call in calls if ast.unparse(call.func) in ("print", "out.print")
+        ]
+        assert path.name in PRINTS or not printing, f"{path}: {printing}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_module_says_its_kind_in_its_first_line(path: Path) -> None:
+    docstring = ast.get_docstring(ast.parse(path.read_text()))
+    assert docstring
+    assert docstring.split(":")[0] in ("Declaration", "Computation", "Edge"), path

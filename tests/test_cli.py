@@ -1,0 +1,297 @@
+"""The command line as its user meets it: what it says, what it exits with, what it leaves behind."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from harness.cli import main
+from tests.conftest import tiny_split
+
+ROOT = Path(__file__).parents[1]
+DECLARATION = """
+from harness import Factor, Study, Variant
+
+study = Study(
+    name="tiny",
+    question="Does it run?",
+    dataset="folder:images",
+    variants=(Variant("plain"), Variant("bn", norm="batch")),
+    factors=(Factor("lr", (0.05, 0.2)),),
+    seeds=6,
+    epochs=1,
+    settings={"batch_size": 16, "probe_size": 20},
+)
+"""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a call of the command line exited with and printed."""
+
+    status: int
+    out: str
+    err: str
+
+
+Harness = Callable[..., Said]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a study of seconds and its images, as working folder."""
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "studies" / "tiny.py").write_text(DECLARATION)
+    for part, split in (("train", tiny_split(48, seed=1)), ("test", tiny_split(16, seed=2))):
+        for number, (image, label) in enumerate(zip(split.images, split.labels, strict=True)):
+            path = tmp_path / "images" / part / "abcd"[int(label)] / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image[0]).save(path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    return tmp_path
+
+
+@pytest.fixture
+def harness(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Harness:
+    """Calls the command line in this process, in the project."""
+    del project
+
+    def call(*words: str) -> Said:
+        monkeypatch.setattr(sys, "argv", ["harness", *words])
+        with pytest.raises(SystemExit) as end:
+            main()
+        said = capsys.readouterr()
+        return Said(int(end.value.code or 0), said.out, said.err)
+
+    return call
+
+
+def test_from_a_study_to_a_report_and_again(harness: Harness, project: Path) -> None:
+    first = harness("run", "tiny", "--workers", "0")
+    assert first.status == 0
+    assert "24 runs to train in this process" in first.err
+    assert "tiny: 24 completed (24 trained in" in first.err
+    again = harness("run", "tiny")
+    assert again.status == 0
+    assert "24 completed (0 trained in" in again.err
+    assert (
+        harness("status", "tiny").out.split()
+        == "variant completed missing plain 12 0 bn 12 0 all 24 0".split()
+    )
+    reported = harness("report", "tiny")
+    assert reported.status == 0
+    page = (project / "reports" / "tiny.html").read_text()
+    assert "Does it run?" in page
+    exported = harness("export", "tiny", "runs")
+    assert len(pd.read_csv(io.StringIO(exported.out))) == 24
+
+
+@pytest.mark.parametrize("command", ["plan", "run", "status", "report"])
+def test_every_command_refuses_an_unknown_study_and_names_the_nearest(
+    harness: Harness, project: Path, command: str
+) -> None:
+    said = harness(command, "tinny")
+    assert said.status == 2
+    assert "error: no study is named 'tinny'" in said.err
+    assert "rule: STUDY is a name in studies/" in said.err
+    assert "remedy: did you mean 'tiny'? known: tiny" in said.err
+    assert said.out == ""
+    assert sorted(path.name for path in project.iterdir()) == ["images", "studies"]
+
+
+BAD_DECLARATIONS = {
+    "level of the wrong type": ('Factor("lr", (0.05, 0.2))', 'Factor("lr", (0.05, "fast"))', "lr = 'fast'"),
+    "one level": ("(0.05, 0.2)", "(0.05,)", "factor 'lr' has too few levels"),
+    "name of a column": (
+        'Factor("lr", (0.05, 0.2))',
+        'Factor("status", (1, 2))',
+        "bears the name of a column",
+    ),
+    "unknown factor": (
+        'Factor("lr", (0.05, 0.2))',
+        'Factor("bach_size", (1, 2))',
+        "unknown setting 'bach_size'",
+    ),
+    "too few seeds": ("seeds=6", "seeds=5", "study 'tiny' has 5 seeds"),
+    "syntax error": ("seeds=6,", "seeds=,", "tiny.py, line 10: invalid syntax"),
+    "name that leaves its folder": ('name="tiny"', 'name="../tiny"', "study '../tiny'"),
+    "unknown data": ("folder:images", "mnits", "unknown data set 'mnits'"),
+    "missing folder": ("folder:images", "folder:nowhere", "nowhere"),
+    "exception": ("seeds=6", "seeds=1 // 0", "ZeroDivisionError"),
+    "no study": ("study = Study", "stdy = Study", "declares no study"),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "received"), BAD_DECLARATIONS.values(), ids=BAD_DECLARATIONS)
+def test_a_bad_declaration_exits_2_with_received_rule_and_remedy_and_writes_nothing(
+    harness: Harness, project: Path, old: str, new: str, received: str
+) -> None:
+    file = project / "studies" / "tiny.py"
+    assert old in DECLARATION
+    file.write_text(DECLARATION.replace(old, new))
+    said = harness("run", "tiny")
+    assert said.status == 2
+    assert received in said.err
+    assert "rule: " in said.err
+    assert "remedy: " in said.err
+    assert "Traceback" not in said.err
+    assert said.out == ""
+    assert not (project / "results").exists()
+
+
+BAD_CALLS = {
+    "name with ../": (("run", "../tiny"), "no study is named '../tiny'"),
+    "file that is not there": (("run", "../tiny.py"), "no file '../tiny.py'"),
+    "unknown set": (("run", "tiny", "--set", "lrr=1"), "--set lrr=1: unknown name"),
+    "set without =": (("run", "tiny", "--set", "lr"), "an assignment is name=value"),
+    "level of the wrong type": (("run", "tiny", "--set", "lr=0.1,fast"), "'fast'"),
+    "setting against its rule": (("run", "tiny", "--set", "batch_size=0"), "batch_size = 0"),
+    "too few seeds": (("run", "tiny", "--seeds", "5"), "p < 0.05 needs 6 seeds"),
+    "no results": (("report", "tiny"), "no results of study 'tiny'"),
+    "empty results": (("report", "tiny", "--results", "images"), "no results of study 'tiny'"),
+    "unknown table": (("export", "tiny", "rans"), "no table is named 'rans'"),
+    "table without rows": (("export", "tiny", "runs"), "no table 'runs'"),
+    "unknown device": (("run", "tiny", "--device", "tpu"), "--device tpu"),
+    "unknown run": (("run", "tiny", "--only", "x"), "--only x"),
+    "unknown data": (("data", "mnits"), "unknown data set 'mnits'"),
+    "data folder that is not there": (
+        ("run", "tiny", "--data-dir", "nowhere", "--set", "dataset=devanagari"),
+        "nowhere",
+    ),
+}
+
+
+@pytest.mark.parametrize(("words", "received"), BAD_CALLS.values(), ids=BAD_CALLS)
+def test_a_bad_call_exits_2_with_received_rule_and_remedy_and_writes_nothing(
+    harness: Harness, project: Path, words: tuple[str, ...], received: str
+) -> None:
+    said = harness(*words)
+    assert said.status == 2
+    assert received in said.err
+    assert "rule: " in said.err
+    assert "remedy: " in said.err
+    assert "Traceback" not in said.err
+    assert said.out == ""
+    assert sorted(path.name for path in project.iterdir()) == ["images", "studies"]
+
+
+def test_six_seeds_run_with_a_warning_that_names_the_seeds_needed(harness: Harness) -> None:
+    said = harness("plan", "tiny")
+    assert said.status == 0
+    # 2 / 2⁶ = 0.031 for one test, times three findings 0.094; 2 / 2⁷ times three is 0.047.
+    assert (
+        "warning: 6 seeds: the smallest p after Holm's correction for 3 findings is 0.094; 7 seeds would pass"
+        in said.err
+    )
+    assert "4 cells × 6 seeds = 24 runs" in said.out
+
+
+def test_set_and_seeds_narrow_or_widen_a_study_for_one_call(harness: Harness) -> None:
+    assert "2 cells × 6 seeds = 12 runs" in harness("plan", "tiny", "--set", "lr=0.1").out
+    assert (
+        "6 cells × 9 seeds = 54 runs"
+        in harness("plan", "tiny", "--set", "lr=0.1,0.2,0.4", "--seeds", "9").out
+    )
+    assert "8 cells × 6 seeds" in harness("plan", "tiny", "--set", "dropout=0,0.5").out
+
+
+def test_list_shows_a_broken_study_beside_the_others(harness: Harness, project: Path) -> None:
+    (project / "studies" / "broken.py").write_text("study = (")
+    said = harness("list")
+    assert said.status == 0
+    assert "was never closed" in said.out
+    assert "Does it run?" in said.out
+
+
+def test_data_draws_a_contact_sheet(harness: Harness, project: Path) -> None:
+    said = harness("data", "tiny")
+    assert said.status == 0
+    assert "48 images" in said.out
+    sheet = project / "reports" / "data-images.png"
+    with Image.open(sheet) as image:
+        assert image.width > 100
+
+
+def left_of_group(group: int, *, seconds: float) -> list[str]:
+    """The command lines of a process group's living members, once it had some time to end."""
+    deadline = time.monotonic() + seconds
+    while True:
+        shown = subprocess.run(["ps", "-eo", "pgid=,stat=,args="], capture_output=True, text=True, check=True)
+        members = [line.split(None, 2) for line in shown.stdout.splitlines()]
+        living = [args for pgid, state, args in members if int(pgid) == group and not state.startswith("Z")]
+        if not living or time.monotonic() > deadline:
+            return living
+        time.sleep(0.05)
+
+
+def test_ctrl_c_exits_130_keeps_what_is_done_and_leaves_no_process(project: Path) -> None:
+    words = [sys.executable, "-m", "harness.cli", "run", "tiny", "--set", "epochs=40", "--workers", "2"]
+    process = subprocess.Popen(words, cwd=project, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    runs = project / "results" / "tiny" / "runs"
+    deadline = time.monotonic() + 120
+    while not list(runs.glob("*.parquet")):
+        assert time.monotonic() < deadline, "no run finished in two minutes"
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it: to the whole group
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "runs of this call are kept. Go on with: " in err
+    assert "Traceback" not in err
+    assert left_of_group(process.pid, seconds=2) == []
+    kept = len(list(runs.glob("*.parquet")))
+    done = subprocess.run(words, cwd=project, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 0
+    assert f"{24 - kept} trained in" in done.stderr
+
+
+def test_replicate_prints_rows_for_machines(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    from harness.runner import replicating
+    from harness.training.published import PUBLISHED
+
+    def pretend(**_: object) -> list[object]:
+        return [replace(line, train_loss=line.train_loss) for line in PUBLISHED]
+
+    monkeypatch.setattr(replicating, "replicate_both", pretend)
+    said = harness("replicate", "--json")
+    rows = json.loads(said.out)
+    assert said.status == 0
+    assert list(rows[0]) == [
+        "variant", "epoch", "train_loss", "test_loss", "train_accuracy", "test_accuracy", "wx", "wy",
+    ]  # fmt: skip
+    assert "difference" in harness("replicate").out
+
+
+@pytest.mark.parametrize(
+    "command", ["list", "plan", "run", "status", "report", "export", "replicate", "data"]
+)
+def test_every_command_explains_itself(harness: Harness, command: str) -> None:
+    said = harness(command, "--help")
+    assert said.status == 0
+    assert len(said.out) > 200
+    assert command in harness("--help").out
+
+
+@pytest.mark.parametrize("words", [("list",), ("plan", "quick"), ("status", "quick")])
+def test_looking_at_a_study_imports_no_torch(words: tuple[str, ...]) -> None:
+    code = (
+        "import sys\nfrom harness.cli import main\n"
+        f"sys.argv = ['harness', *{words!r}]\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
