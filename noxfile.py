@@ -55,6 +55,14 @@ def types(session: nox.Session) -> None:
     with_tool(session, "mypy")
 
 
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Time training and evaluation with pytest-benchmark; arguments go to pytest."""
+    with_tool(
+        session, "pytest", "tests/benchmarks", "--benchmark-enable", "--benchmark-autosave", *session.posargs
+    )
+
+
 def harness(session: nox.Session, *words: str) -> None:
     """Run the command line in the shared environment."""
     with_tool(session, "harness", *words)

@@ -189,9 +189,7 @@ def status(
     ledger = open_ledger(declared, folder, data_dir=data_dir)
     out.print(status_table(ledger))
     if ledger.foreign:
-        out.print(
-            f"{ledger.foreign} recorded runs are of other settings, epochs or data; the report leaves them out"
-        )
+        out.print(f"{ledger.foreign} recorded runs have other settings, epochs or data: not in the report")
     recorded = folder.runs()
     rows = [] if recorded is None else recorded.select(["run_id", "status", "error"]).to_pylist()
     for row in rows:

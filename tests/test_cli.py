@@ -87,10 +87,7 @@ def test_from_a_study_to_a_report_and_again(harness: Harness, project: Path) -> 
     again = harness("run", "tiny")
     assert again.status == 0
     assert "24 completed (0 trained in" in again.err
-    assert (
-        harness("status", "tiny").out.split()
-        == "variant completed missing plain 12 0 bn 12 0 all 24 0".split()
-    )
+    assert harness("status", "tiny").out.splitlines()[-1].split() == ["all", "24", "0"]
     reported = harness("report", "tiny")
     assert reported.status == 0
     page = (project / "reports" / "tiny.html").read_text()

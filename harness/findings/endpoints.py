@@ -57,22 +57,21 @@ def epochs_to_threshold(frames: StudyFrames) -> pd.DataFrame:
 def sign_flip_rate(frames: StudyFrames) -> pd.DataFrame:
     """Share of successive updates of a sampled weight that turn back, averaged over the weights of a run.
 
-    An update is the change of a weight over an epoch; updates of zero have no direction and are left
-    out, as is a weight without two updates. A diverged run counts as 1: every update turns back.
+    An update is the change of a weight over an epoch; it turns back when it has the other sign than the
+    update before. A weight that rests does not turn: a dead channel counts as steady. A diverged run
+    counts as 1: every update turns back.
     """
     diverged = frames.runs[frames.runs["status"] == "diverged"][["variant", "cell", "seed"]]
-
     completed = frames.runs.loc[frames.runs["status"] == "completed", "run_id"]
     weights = frames.weights[frames.weights["run_id"].isin(completed)]
     keys = ["run_id", "variant", "cell", "seed"]
     ordered = weights.sort_values([*keys, "layer", "index", "epoch"])
     by_weight = ordered.groupby([*keys, "layer", "index"], sort=False)
-    updates = np.sign(by_weight["value"].diff())
-    ordered = ordered.assign(update=updates)[updates.notna() & (updates != 0)]
+    ordered = ordered.assign(update=np.sign(by_weight["value"].diff()))
     before = ordered.groupby([*keys, "layer", "index"], sort=False)["update"].shift()
-    turned = (ordered["update"] != before).astype(float).where(before.notna())
-    rates = ordered.assign(turned=turned).groupby([*keys, "layer", "index"])["turned"].mean()
-    by_run: pd.DataFrame = rates.groupby(keys).mean().rename("value").reset_index()
+    turned = (ordered["update"] * before < 0).astype(float).where(before.notna())
+    rates = ordered.assign(turned=turned).groupby(keys)["turned"].mean()
+    by_run: pd.DataFrame = rates.rename("value").reset_index()
     return pd.concat([by_run[["variant", "cell", "seed", "value"]], diverged.assign(value=1.0)])
 
 
@@ -111,7 +110,7 @@ ENDPOINTS = (
         measure=sign_flip_rate,
         explanation="How often the change of a weight over one epoch points the other way than its change "
         "over the epoch before, averaged over sampled convolution weights. Independent changes give one "
-        "half, a steady descent gives zero. A diverged run counts as one.",
+        "half, a steady descent gives zero; a weight that rests does not turn. A diverged run counts as one.",
         source="the article's third claim; the article shows two weights of one run",
     ),
 )

@@ -21,7 +21,7 @@ from harness.report.palette import Palette, palette_of
 from harness.report.panels import Picture
 from harness.report.paths import paths_picture, trace_paths
 from harness.report.roll import Roll, call_roll
-from harness.report.verdicts import Finding, answers, make_findings
+from harness.report.verdicts import Card, Finding, answers, by_variant, make_card, make_findings
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -32,6 +32,7 @@ class Report:
 
     study: Study
     answers: list[str]
+    cards: list[Card]
     limits: list[Limit]
     findings: list[Finding]
     curves: Picture | None
@@ -59,6 +60,7 @@ def compose(frames: StudyFrames, *, contrasts: list[Contrast], effects: pd.DataF
     return Report(
         study=study,
         answers=answers(contrasts),
+        cards=[make_card(contrast) for contrast in by_variant(contrasts)],
         limits=find_limits(frames, contrasts),
         findings=make_findings(contrasts, palette=palette),
         curves=curves_picture(curves, palette=palette) if curves else None,

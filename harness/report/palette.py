@@ -25,10 +25,16 @@ class Ink:
 
 
 PAPER = Ink("paper", "#fdfdfc", "#14181d")
+TINT = Ink("tint", "#f2f4f6", "#1c222a")
+WARM = Ink("warm", "#fdf4e3", "#2a2419")
 TEXT = Ink("ink", "#1c2530", "#e6eaee")
 MUTED = Ink("muted", "#566372", "#a3afbb")
 GRID = Ink("grid", "#dfe4e9", "#2f3842")
-PARTS = (PAPER, TEXT, MUTED, GRID)
+EDGE = Ink("edge", "#c98a1b", "#c68718")
+GOOD = Ink("good", "#0b6e45", "#55cf9a")
+BAD = Ink("bad", "#a93a12", "#ff9f7a")
+OPEN = Ink("open", "#6a5400", "#e5c25c")
+PARTS = (PAPER, TINT, WARM, TEXT, MUTED, GRID, EDGE, GOOD, BAD, OPEN)
 
 BASELINE = ("#5b7690", "#9db6cd")
 OTHERS = (

@@ -51,7 +51,6 @@ def trace_paths(frames: StudyFrames, *, seed: int = 0, cell: int = 0) -> list[We
     if "layer" not in frames.weights:
         return []
     rows = frames.weights[(frames.weights["seed"] == seed) & (frames.weights["cell"] == cell)]
-    rows = rows[rows["run_id"].isin(frames.runs["run_id"])]
     found = [
         _traced(rows[rows["variant"] == variant.name], frames.curves) for variant in frames.study.variants
     ]

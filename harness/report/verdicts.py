@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -27,8 +28,8 @@ from harness.stats.paired import Interval
 ICONS: dict[Verdict, str] = {"supported": "✓", "contradicted": "✗", "undecided": "?", "not measured": "–"}
 
 OPEN_WORDS: dict[Verdict, str] = {
-    "undecided": "These data do not decide",
-    "not measured": "Not measured is",
+    "undecided": "these data do not decide",
+    "not measured": "it was not measured",
 }
 
 
@@ -108,9 +109,7 @@ def make_card(contrast: Contrast) -> Card:
 
 def make_findings(contrasts: list[Contrast], *, palette: Palette) -> list[Finding]:
     """A finding for each endpoint, in the order of the contrasts."""
-    groups: dict[str, list[Contrast]] = {}
-    for contrast in contrasts:
-        groups.setdefault(contrast.endpoint.name, []).append(contrast)
+    groups = [list(group) for _, group in itertools.groupby(contrasts, key=lambda c: c.endpoint.name)]
     return [
         Finding(
             endpoint=group[0].endpoint,
@@ -120,7 +119,7 @@ def make_findings(contrasts: list[Contrast], *, palette: Palette) -> list[Findin
             cards=[make_card(contrast) for contrast in group],
             note=_note(group),
         )
-        for group in groups.values()
+        for group in groups
     ]
 
 
@@ -131,8 +130,8 @@ def _note(contrasts: list[Contrast]) -> str:
         return ""
     return (
         f"Interval and test disagree for {listed(split)}. The interval takes the differences for roughly "
-        "normal, and a single very large one, such as a diverged run makes, widens it. The test takes "
-        "no such thing for granted; the verdict rests on it."
+        "normal, and a single large one widens it, such as a diverged run makes. The test takes no shape for "
+        "granted, and few seeds cannot give it a small p. The verdict rests on the test."
     )
 
 
@@ -140,12 +139,16 @@ def _disagree(p: float, interval: Interval) -> bool:
     return (interval.low > 0 or interval.high < 0) != (p < ALPHA) if math.isfinite(interval.low) else False
 
 
+def by_variant(contrasts: list[Contrast]) -> list[Contrast]:
+    """The contrasts of each variant together, variants in the order in which they come first."""
+    names = list(dict.fromkeys(contrast.variant for contrast in contrasts))
+    return sorted(contrasts, key=lambda contrast: names.index(contrast.variant))
+
+
 def answers(contrasts: list[Contrast]) -> list[str]:
     """The answer in a sentence or two for each variant, made from the verdicts alone."""
-    groups: dict[str, list[Contrast]] = {}
-    for contrast in contrasts:
-        groups.setdefault(contrast.variant, []).append(contrast)
-    return [_answer(group) for group in groups.values()]
+    groups = itertools.groupby(by_variant(contrasts), key=lambda contrast: contrast.variant)
+    return [_answer(list(group)) for _, group in groups]
 
 
 def _answer(contrasts: list[Contrast]) -> str:
@@ -156,13 +159,12 @@ def _answer(contrasts: list[Contrast]) -> str:
         claims = listed(f"{c.endpoint.claim} ({_evidence(c)})" for c in by_verdict["supported"])
         sentences.append(f"With {pair}, {claims}.")
     if by_verdict["contradicted"]:
-        claims = listed(f"“{c.endpoint.claim}” ({_evidence(c)})" for c in by_verdict["contradicted"])
-        sentences.append(f"{'It' if sentences else f'With {pair}, it'} goes against the claim {claims}.")
+        claims = listed(f"that {c.endpoint.claim} ({_evidence(c)})" for c in by_verdict["contradicted"])
+        sentences.append(sentence(f"{'' if sentences else f'with {pair}, '}these data contradict {claims}"))
     for verdict, words in OPEN_WORDS.items():
         if by_verdict[verdict]:
-            claims = listed(c.endpoint.claim for c in by_verdict[verdict])
-            about = "" if sentences else f" with {pair}"
-            sentences.append(f"{words} whether{about} {claims}.")
+            claims = listed(f"whether {c.endpoint.claim}" for c in by_verdict[verdict])
+            sentences.append(sentence(f"{'' if sentences else f'with {pair}, '}{words} {claims}"))
     return " ".join(sentences)
 
 

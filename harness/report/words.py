@@ -55,13 +55,14 @@ def number(value: float, decimals: int = 2) -> str:
     """A number with a true minus sign and thousands separated; a dash where it is not finite."""
     if not math.isfinite(value):
         return NOTHING
-    return f"{value:,.{decimals}f}".replace("-", "−")
+    text = f"{value:,.{decimals}f}"
+    return text.lstrip("-") if not text.strip("-0.") else text.replace("-", "−")
 
 
 def signed(value: float, decimals: int = 2) -> str:
     """A number that always bears its sign, except zero."""
     text = number(value, decimals)
-    return f"+{text}" if value > 0 and text.strip("0.,") else text
+    return f"+{text}" if value > 0 and text.strip("0.") else text
 
 
 def p_value(p: float) -> str:
@@ -76,7 +77,7 @@ def p_value(p: float) -> str:
     if p < 1e-4:
         mantissa, _, exponent = f"{p:.1e}".partition("e")
         return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPT)}" if p > 0 else "0"
-    decimals = 1 - math.floor(math.log10(p))
+    decimals = 1 - _magnitude(p)
     while (round(p, decimals) < ALPHA) != (p < ALPHA):
         decimals += 1
     return f"{p:.{decimals}f}"
@@ -113,7 +114,12 @@ def decimals_of(interval: Interval, unit: Unit) -> int:
     half = (interval.high - interval.low) / 2 * unit.scale
     if not math.isfinite(half) or half <= 0:
         return unit.decimals
-    return min(6, max(unit.decimals - 1, 1 - math.floor(math.log10(half))))
+    return min(6, max(unit.decimals - 1, 1 - _magnitude(half)))
+
+
+def _magnitude(value: float) -> int:
+    """The power of ten of a number that is rounded to two significant digits: 0.0998 is 1.0 × 10⁻¹."""
+    return int(f"{value:.1e}".partition("e")[2])
 
 
 def percent(value: float, decimals: int = 1) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -51,7 +52,8 @@ def _write_whole(text: str, path: Path) -> None:
         temporary.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what went wrong first is what the user should read
+            temporary.unlink()
         raise StoreError(
             f"{path} can't be written: {error}",
             rule="a report is written to a temporary file, synced and renamed",

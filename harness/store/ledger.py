@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from harness.data import known_sha256
 from harness.design.run import Run
 from harness.design.study import Study
+from harness.errors import InputError
 from harness.store.results import Results
 
 FINISHED = ("completed", "diverged")
@@ -67,7 +69,7 @@ def open_ledger(study: Study, results: Results, *, data_dir: Path | None = None)
         StoreError: a file of results is damaged.
     """
     recorded = results.runs()
-    sha256 = known_sha256(study.dataset, data_dir=data_dir) or _recorded_sha256(study, recorded)
+    sha256 = _data_sha256(study, recorded, data_dir=data_dir)
     runs = tuple(study.runs(sha256))
     expected = {run.run_id for run in runs}
     rows = [] if recorded is None else recorded.select(["run_id", "status", "attempt"]).to_pylist()
@@ -81,12 +83,18 @@ def open_ledger(study: Study, results: Results, *, data_dir: Path | None = None)
     )
 
 
-def _recorded_sha256(study: Study, recorded: pa.Table | None) -> str:
-    if recorded is None:
-        return UNKNOWN_DATA
-    rows = recorded.select(["dataset", "fingerprint", "started_at"]).to_pylist()
-    same = [row for row in rows if row["dataset"] == study.dataset]
-    if not same:
-        return UNKNOWN_DATA
+def _data_sha256(study: Study, recorded: pa.Table | None, *, data_dir: Path | None) -> str:
+    same: list[dict[str, Any]] = []
+    if recorded is not None:
+        rows = recorded.select(["dataset", "fingerprint", "started_at"]).to_pylist()
+        same = [row for row in rows if row["dataset"] == study.dataset]
+    try:
+        known = known_sha256(study.dataset, data_dir=data_dir)
+    except InputError:
+        if not same:
+            raise
+        known = None  # a folder of pictures that is no longer here, or was on another machine
+    if known is not None or not same:
+        return known or UNKNOWN_DATA
     latest = max(same, key=lambda row: row["started_at"])
     return str(latest["fingerprint"]).partition("-")[2]

@@ -59,6 +59,7 @@ def record(
     changes: Row | None = None,
     call: Row | None = None,
     weights: int = 4,
+    watched: list[tuple[str, str]] | None = None,
     error: str = "RuntimeError: a worker was lost",
 ) -> Recorded:
     """Write a run of every cell and seed, and one call of the runner.
@@ -70,6 +71,7 @@ def record(
         changes: to every row of `runs`.
         call: to the row of `provenance`.
         weights: how many are sampled, the article's pair first.
+        watched: layer and index of each sampled weight, instead.
         error: of runs that fail.
     """
     recorded, results = Recorded(study, folder), Results(folder)
@@ -78,12 +80,13 @@ def record(
         if status == "missing":
             continue
         curves = [] if status == "failed" else curve_rows(run, diverges=status == "diverged")
-        watched = [] if status == "failed" else weight_rows(run, count=weights, epochs=curves[-1]["epoch"])
+        epochs = curves[-1]["epoch"] if curves else 0
+        sampled = weight_rows(run, names=watched or article_names(weights), epochs=epochs) if curves else []
         row = run_row(study, run, status, curves, position) | (changes or {})
         row["error"] = error if status == "failed" else None
-        results.write_run(row, factors=study.factors, curves=curves, weights=watched)
+        results.write_run(row, factors=study.factors, curves=curves, weights=sampled)
         recorded.runs.append(row)
-        recorded.curves[run.run_id], recorded.weights[run.run_id] = curves, watched
+        recorded.curves[run.run_id], recorded.weights[run.run_id] = curves, sampled
     results.write_provenance(provenance_row(study) | (call or {}))
     return recorded
 
@@ -107,23 +110,23 @@ def curve_rows(run: Run, *, diverges: bool) -> list[Row]:
     return rows
 
 
-def weight_rows(run: Run, *, count: int, epochs: int) -> list[Row]:
+def article_names(count: int) -> list[tuple[str, str]]:
+    """The article's pair and further weights."""
+    pair = [("conv3.weight", "3,4,1,0"), ("conv3.weight", "3,8,1,0")]
+    return [*pair, *(("conv2.weight", f"{i},0,0,0") for i in range(count - 2))][:count]
+
+
+def weight_rows(run: Run, *, names: list[tuple[str, str]], epochs: int) -> list[Row]:
     """Random walks from a common start, with a drift in bn."""
     rng = np.random.default_rng(run.seed * 7919 + len(run.cell.variant))
     drift = 0.004 if run.cell.variant == "bn" else 0.0005
-    names = ["3,4,1,0", "3,8,1,0", *(f"{i},0,0,0" for i in range(count - 2))][:count]
     rows = []
-    for number, index in enumerate(names):
+    for number, (layer, index) in enumerate(names):
         steps = np.concatenate(([0.0], rng.normal(drift, 0.002, epochs)))
         for epoch, value in enumerate(-0.0389 + 0.01 * number + steps.cumsum()):
+            gradient = None if epoch == 0 else 0.01
             rows.append(
-                {
-                    "epoch": epoch,
-                    "layer": "conv3.weight" if number < 2 else "conv2.weight",
-                    "index": index,
-                    "value": float(value),
-                    "gradient": None if epoch == 0 else 0.01,
-                }
+                {"epoch": epoch, "layer": layer, "index": index, "value": float(value), "gradient": gradient}
             )
     return rows
 
@@ -210,3 +213,17 @@ def troubled(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
         return {1: "diverged", 2: "failed"}.get(run.seed, "completed") if first else "completed"
 
     return record(small_study(), tmp_path_factory.mktemp("troubled") / "small", statuses=statuses)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The makers above, for tests that want a study of their own."""
+
+    small_study: Callable[..., Study] = small_study
+    record: Callable[..., Recorded] = record
+
+
+@pytest.fixture(scope="session")
+def report_parts() -> Parts:
+    """`small_study` and `record`: pytest imports each test file by itself, so they come as a fixture."""
+    return Parts()

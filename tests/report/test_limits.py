@@ -1,0 +1,99 @@
+"""What limits the evidence is said, with counts, and only where it holds."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.design.study import Study
+from harness.findings.contrasts import compare
+from harness.findings.frames import load_frames
+from harness.report.limits import find_limits
+
+
+def limits_of(study: Study, folder: Path) -> dict[str, str]:
+    frames = load_frames(study, folder)
+    return {limit.label: limit.text for limit in find_limits(frames, compare(frames))}
+
+
+def test_a_complete_study_on_embedded_data_is_limited_by_the_data_alone(whole: Any) -> None:
+    assert list(limits_of(whole.study, whole.folder)) == ["Small data"]
+
+
+def test_diverged_and_failed_runs_are_counted_by_variant(troubled: Any) -> None:
+    said = limits_of(troubled.study, troubled.folder)
+    assert list(said) == ["Unfinished", "Diverged", "Failed", "Small data"]
+    assert "plain 1 of 32 runs, bn 0 of 32 runs" in said["Diverged"]
+    assert "plain 1 of 32 runs, bn 0 of 32 runs" in said["Failed"]
+    assert said["Unfinished"].startswith("7 of 8 declared seeds finished")
+
+
+def test_kinds_of_failure_are_told_apart(report_parts: Any, tmp_path: Path) -> None:
+    ends = {1: "failed", 2: "timeout", 3: "oom"}
+    study = report_parts.small_study(factors=(), seeds=10)
+    report_parts.record(study, tmp_path, statuses=lambda run: ends.get(run.seed, "completed"))
+    assert "bn 3 of 10 runs (1 failed, 1 oom, 1 timeout)" in limits_of(study, tmp_path)["Failed"]
+
+
+def test_a_study_under_way_says_what_is_missing_and_that_nothing_can_be_decided(
+    report_parts: Any, tmp_path: Path
+) -> None:
+    study = report_parts.small_study()
+    report_parts.record(study, tmp_path, statuses=lambda run: "completed" if run.seed < 6 else "missing")
+    said = limits_of(study, tmp_path)
+    assert list(said)[:2] == ["Too few seeds", "Unfinished"]
+    # The smallest p of six pairs is 2/64; Holm's first step multiplies it by three.
+    assert (
+        "With 6 pairs of seeds the smallest p after the correction for 3 tests is 0.094"
+        in said["Too few seeds"]
+    )
+    assert "7 seeds would do" in said["Too few seeds"]
+    assert said["Unfinished"] == (
+        "6 of 8 declared seeds finished in every combination. 16 of 64 runs are not recorded yet."
+    )
+
+
+def test_runs_of_another_declaration_are_counted(report_parts: Any, tmp_path: Path) -> None:
+    report_parts.record(report_parts.small_study(factors=(), epochs=3), tmp_path)
+    study = report_parts.small_study(factors=())
+    report_parts.record(study, tmp_path)
+    said = limits_of(study, tmp_path)["Other runs"]
+    assert said.startswith("16 recorded runs in this folder belong to another declaration")
+
+
+@pytest.mark.parametrize(("column", "other"), [("device", "cuda"), ("engine", "fused")])
+def test_pairs_on_two_devices_or_engines_are_counted(
+    report_parts: Any, tmp_path: Path, column: str, other: str
+) -> None:
+    study = report_parts.small_study(factors=())
+    report_parts.record(study, tmp_path)
+    alone = dataclasses.replace(study, seeds=1)
+    only_bn = {"statuses": lambda run: "completed" if run.cell.variant == "bn" else "missing"}
+    report_parts.record(alone, tmp_path, changes={column: other}, **only_bn)
+    assert (
+        f"In 1 of 8 pairs the variants ran on different {column}s"
+        in limits_of(study, tmp_path)[f"Mixed {column}s"]
+    )
+
+
+def test_a_changed_source_tree_is_said(report_parts: Any, tmp_path: Path) -> None:
+    study = report_parts.small_study(factors=())
+    report_parts.record(study, tmp_path, call={"git_dirty": True})
+    assert limits_of(study, tmp_path)["Changed source"].startswith("1 of 1 call ran with uncommitted changes")
+
+
+def test_calls_that_trained_nothing_here_are_not_held_against_the_study(
+    report_parts: Any, tmp_path: Path
+) -> None:
+    study = report_parts.small_study(factors=())
+    report_parts.record(study, tmp_path)
+    report_parts.record(
+        study,
+        tmp_path,
+        statuses=lambda _: "missing",
+        call={"call_id": "other", "git_dirty": True, "harness": "9"},
+    )
+    assert list(limits_of(study, tmp_path)) == ["Small data"]

@@ -1,0 +1,80 @@
+"""Declaration: the columns of the tables are those of the contract, in fixed types."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from harness.design.factor import RESERVED, Factor
+from harness.store.tables import PROVENANCE, TABLES, WEIGHTS, curves_schema, runs_schema
+
+TEXT, REAL, SMALL, WHOLE = pa.string(), pa.float64(), pa.int32(), pa.int64()
+MOMENT = pa.timestamp("us", tz="UTC")
+
+RUNS = {
+    **dict.fromkeys(("run_id", "study", "stage", "variant", "settings", "dataset", "status"), TEXT),
+    **dict.fromkeys(("engine", "device", "host", "error", "fingerprint", "call_id"), TEXT),
+    **dict.fromkeys(("attempt", "epochs", "best_epoch", "epochs_to_threshold", "pack_size"), SMALL),
+    "seed": WHOLE,
+    **{
+        f"{part}_{x}": REAL for part in ("train", "probe", "validation", "test") for x in ("loss", "accuracy")
+    },
+    **{f"best_{part}_{x}": REAL for part in ("validation", "test") for x in ("loss", "accuracy")},
+    **dict.fromkeys(("train_seconds", "wall_seconds"), REAL),
+    "started_at": MOMENT,
+}
+"""The columns that DESIGN.md promises, with their types."""
+
+
+def types(schema: pa.Schema) -> dict[str, pa.DataType]:
+    assert len(set(schema.names)) == len(schema.names)
+    return dict(zip(schema.names, schema.types, strict=True))
+
+
+def test_the_columns_of_runs_are_those_of_the_contract() -> None:
+    assert types(runs_schema(())) == RUNS
+
+
+def test_no_factor_may_bear_the_name_of_a_column_of_runs() -> None:
+    assert set(runs_schema(()).names) == RESERVED
+
+
+@pytest.mark.parametrize(
+    ("factor", "type_"),
+    [
+        (Factor("residual", (True, False)), pa.bool_()),
+        (Factor("batch_size", (8, 32)), WHOLE),
+        (Factor("lr", (1, 2)), REAL),
+        (Factor("norm", ("none", "batch")), TEXT),
+        (Factor("dropout", (0.5,), fixed=True), REAL),
+    ],
+)
+def test_a_factor_has_a_column_of_its_type(factor: Factor, type_: pa.DataType) -> None:
+    assert types(runs_schema((factor,))) == {**RUNS, factor.name: type_}
+
+
+def test_a_curve_has_a_row_for_each_epoch_and_split_and_a_column_for_each_metric() -> None:
+    plain = {"run_id": TEXT, "epoch": SMALL, "split": TEXT, "loss": REAL, "accuracy": REAL, "seconds": REAL}
+    assert types(curves_schema(())) == plain
+    assert types(curves_schema(("brier", "f1"))) == {**plain, "brier": REAL, "f1": REAL}
+
+
+def test_a_weight_has_a_place_a_value_and_a_gradient() -> None:
+    assert types(WEIGHTS) == {
+        "run_id": TEXT,
+        "epoch": SMALL,
+        "layer": TEXT,
+        "index": TEXT,
+        "value": REAL,
+        "gradient": REAL,
+    }
+
+
+def test_a_call_of_the_runner_says_where_its_numbers_come_from() -> None:
+    texts = ("call_id", "study", "command", "harness", "versions", "git_commit", "hardware")
+    expected = dict.fromkeys((*texts, "determinism", "data"), TEXT)
+    assert types(PROVENANCE) == {**expected, "started_at": MOMENT, "git_dirty": pa.bool_()}
+
+
+def test_the_tables_of_a_study_are_four() -> None:
+    assert TABLES == ("runs", "curves", "weights", "provenance")
