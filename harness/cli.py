@@ -94,7 +94,7 @@ def plan(
     from harness.store.ledger import open_ledger
     from harness.store.results import Results
 
-    declared = with_overrides(load_study(study), assignments=assignments or (), seeds=seeds)
+    declared = _declared(study, assignments, seeds)
     warning = check_seeds(declared)
     folder = Results(results / declared.name)
     ledger = open_ledger(declared, folder, data_dir=data_dir)
@@ -152,7 +152,7 @@ def run(
     from harness.console.progress import ProgressView
     from harness.runner.running import Options, run_study
 
-    declared = with_overrides(load_study(study), assignments=assignments or (), seeds=seeds)
+    declared = _declared(study, assignments, seeds)
     warning = check_seeds(declared)
     if warning:
         err.print(f"[yellow]warning:[/] {warning}")
@@ -184,7 +184,7 @@ def status(
     from harness.store.ledger import FINISHED, open_ledger
     from harness.store.results import Results
 
-    declared = with_overrides(load_study(study), assignments=assignments or (), seeds=seeds)
+    declared = _declared(study, assignments, seeds)
     folder = Results(results / declared.name)
     ledger = open_ledger(declared, folder, data_dir=data_dir)
     out.print(status_table(ledger))
@@ -210,7 +210,7 @@ def report(
     """Write the report of a study: one HTML file that opens offline."""
     from harness.report.writing import write_report
 
-    declared = with_overrides(load_study(study), assignments=assignments or (), seeds=seeds)
+    declared = _declared(study, assignments, seeds)
     path = write_report(declared, results=results / declared.name, out=out_dir, data_dir=data_dir)
     _say(f"report: {path}")
 
@@ -310,6 +310,11 @@ def data(
             ]
         )
     )
+
+
+def _declared(name: str, assignments: list[str] | None, seeds: int | None) -> Study:
+    """The study as this call wants it."""
+    return with_overrides(load_study(name), assignments=assignments or (), seeds=seeds)
 
 
 def _say(line: str) -> None:

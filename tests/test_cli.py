@@ -123,7 +123,7 @@ BAD_DECLARATIONS = {
         "unknown setting 'bach_size'",
     ),
     "too few seeds": ("seeds=6", "seeds=5", "study 'tiny' has 5 seeds"),
-    "syntax error": ("seeds=6,", "seeds=,", "tiny.py, line 10: invalid syntax"),
+    "syntax error": ("seeds=6,", "seeds=,", "studies/tiny.py, line 10: "),
     "name that leaves its folder": ('name="tiny"', 'name="../tiny"', "study '../tiny'"),
     "unknown data": ("folder:images", "mnits", "unknown data set 'mnits'"),
     "missing folder": ("folder:images", "folder:nowhere", "nowhere"),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import tarfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,7 +114,7 @@ def _convert(
     import torchvision  # seconds, with torch; only when a data set is converted
 
     kind: Any = getattr(torchvision.datasets, LAYOUTS[name].class_name)
-    with cache.scratch(cache_dir) as root, warnings.catch_warnings():
+    with cache.scratch(cache_dir) as root, warnings.catch_warnings(), _safe_extraction():
         # CIFAR's pickles are older than numpy's present rules for them
         warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)
         try:
@@ -128,6 +131,20 @@ def _convert(
                 rule="it holds the original files in torchvision's layout",
                 remedy="replace the damaged files, or move the folder away to have the data downloaded",
             ) from error
+
+
+@contextmanager
+def _safe_extraction() -> Iterator[None]:
+    """Have tarfile refuse members that leave the folder (PEP 706): torchvision names no filter."""
+    if not hasattr(tarfile, "data_filter"):  # Python before 3.11.4; there the archive's md5 has to do
+        yield
+        return
+    before = tarfile.TarFile.__dict__.get("extraction_filter")
+    tarfile.TarFile.extraction_filter = staticmethod(tarfile.data_filter)
+    try:
+        yield
+    finally:
+        tarfile.TarFile.extraction_filter = before
 
 
 def _split(part: Any) -> Split:

@@ -68,12 +68,12 @@ def measure_curves(frames: StudyFrames) -> Curves | None:
     drawn = [name for name in names if name in set(done["variant"])]
     whole = done.groupby(["cell", "seed"])["variant"].nunique()
     counted = whole[whole == len(drawn)].index
-    if not len(counted):
-        return None
     inside = pd.MultiIndex.from_frame(runs[["cell", "seed"]]).isin(counted)
     chosen = runs.loc[inside & (runs["status"] == "completed"), "run_id"]
-    outside = runs[~runs["run_id"].isin(chosen)]
     rows = frames.curves[frames.curves["run_id"].isin(chosen)]
+    if not len(rows):
+        return None
+    outside = runs[~runs["run_id"].isin(chosen)]
     keys = ["variant", "split", "epoch", "seed"]
     seeds = rows.groupby(keys, sort=False)[list(MEASURES)].mean().reset_index()
     return Curves(

@@ -23,15 +23,13 @@ class Entry:
 
 def describe_methods(study: Study, contrasts: list[Contrast]) -> list[Entry]:
     """Unit, pairing, tests, what p speaks of, and what became of runs without a usual ending."""
-    methods = listed(sorted({contrast.test.method for contrast in contrasts if contrast.test}))
-    tests = sum(contrast.test is not None for contrast in contrasts)
     cells = study.size // (study.seeds * len(study.variants))
     over = f", averaged over the {cells} combinations of factor levels" if cells > 1 else ""
     return [
         Entry(
             "Claims",
             "Those of the article from which this harness starts: an experiment with one seed on handwritten "
-            "Devanagari digits. Each has one measure, fixed before the runs.",
+            "Devanagari digits. Each has one measure, the same in every study.",
         ),
         Entry(
             "Unit",
@@ -39,14 +37,7 @@ def describe_methods(study: Study, contrasts: list[Contrast]) -> list[Entry]:
             "not counted as independent evidence.",
         ),
         Entry("Pairing", _pairing(study)),
-        Entry(
-            "Tests",
-            f"{sentence(methods or 'none could be made')} If a variant made no difference, each seed's "
-            "difference could as well have had the other sign; p is the share of all sign patterns whose "
-            "mean lies at least as far from zero, on either side. Holm's correction spans "
-            f"{count(tests, 'test')}. A claim is supported, or contradicted, where the adjusted p is below "
-            f"{ALPHA}. A {INTERVAL} is Student's t for the mean of the differences, without correction.",
-        ),
+        Entry("Tests", _tests(contrasts)),
         Entry(
             "What p speaks of",
             "Of training again: other initial weights and another order of the same training images, judged "
@@ -75,6 +66,18 @@ def _pairing(study: Study) -> str:
     if own:
         text += f" Networks of the user's own ({own}) share only the seed from which their weights are drawn."
     return text
+
+
+def _tests(contrasts: list[Contrast]) -> str:
+    methods = listed(sorted({contrast.test.method for contrast in contrasts if contrast.test}))
+    tests = sum(contrast.test is not None for contrast in contrasts)
+    return (
+        f"{sentence(methods or 'none could be made')} If a variant made no difference, each seed's "
+        "difference could as well have had the other sign; p is the share of all sign patterns whose mean "
+        f"lies at least as far from zero, on either side. Holm's correction spans {count(tests, 'test')}. "
+        f"A claim is supported, or contradicted, where the adjusted p is below {ALPHA}. A {INTERVAL} is "
+        "Student's t for the mean of the differences, without correction."
+    )
 
 
 def describe_settings(study: Study) -> list[Entry]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,9 @@ import pandas as pd
 from harness.findings.frames import StudyFrames
 from harness.report.limits import used_calls
 from harness.report.words import count, listed
+
+NARROWING = ("--set", "--seeds")
+"""Options of `harness run` that make the study another one, so that its report needs them too."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +38,12 @@ class Origins:
     Attributes:
         calls: those that trained runs of this report, in order of time.
         data: facts on the data set: term and value.
-        commands: what to type to repeat it.
+        words: what the commands name: the study, and what narrowed it in the latest call.
     """
 
     calls: list[Call]
     data: list[tuple[str, str]]
-    commands: list[str]
+    words: str
 
 
 def describe_origins(frames: StudyFrames) -> Origins:
@@ -47,12 +51,23 @@ def describe_origins(frames: StudyFrames) -> Origins:
     calls = used_calls(frames)
     made = frames.runs["call_id"].value_counts()
     records = calls.to_dict("records")
-    name = frames.study.name
     return Origins(
         calls=[_call({str(key): value for key, value in row.items()}, made) for row in records],
         data=_data(json.loads(records[-1]["data"])) if records else [],
-        commands=[f"harness run {name}", f"harness report {name}"],
+        words=_words(frames.study.name, records[-1]["command"] if records else ""),
     )
+
+
+def _words(study: str, command: str) -> str:
+    """The study's name or path, and the `--set` and `--seeds` of a recorded command."""
+    given = command.split()[1:]
+    kept = [word for word in given if word.endswith(".py")][:1] or [study]
+    for i, word in enumerate(given):
+        if word in NARROWING:
+            kept += given[i : i + 2]
+        elif word.startswith(tuple(f"{option}=" for option in NARROWING)):
+            kept.append(word)
+    return shlex.join(kept)
 
 
 def _call(row: Mapping[str, Any], made: pd.Series) -> Call:

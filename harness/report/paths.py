@@ -27,6 +27,10 @@ COLOURS = 16
 """Steps of the colour scale: few enough that the SVG holds them as shapes."""
 
 
+Weight = tuple[str, str]
+"""Layer and index of a sampled weight."""
+
+
 @dataclass(frozen=True)
 class WeightPath:
     """Two weights of one run, epoch by epoch.
@@ -34,16 +38,22 @@ class WeightPath:
     Attributes:
         variant: of the run.
         run_id: of the run.
-        layer: that holds both weights (the first one's, should they differ).
-        indices: of both, "filter,channel,row,column".
+        weights: layer and index of both; the index is "filter,channel,row,column".
         points: columns epoch, wx, wy, loss (on the training images; NaN before training).
     """
 
     variant: str
     run_id: str
-    layer: str
-    indices: tuple[str, str]
+    weights: tuple[Weight, Weight]
     points: pd.DataFrame
+
+    @property
+    def names(self) -> str:
+        """What wx and wy are."""
+        (layer, wx), (other, wy) = self.weights
+        if layer == other:
+            return f"{wx} (wx) and {wy} (wy) of {layer}"
+        return f"{wx} of {layer} (wx) and {wy} of {other} (wy)"
 
 
 def trace_paths(frames: StudyFrames, *, seed: int = 0, cell: int = 0) -> list[WeightPath]:
@@ -61,7 +71,6 @@ def _traced(rows: pd.DataFrame, curves: pd.DataFrame) -> WeightPath | None:
     chosen = _chosen_pair(rows)
     if chosen is None:
         return None
-    first, second = chosen
     run_id = str(rows["run_id"].iloc[0])
     values = [
         rows[(rows["layer"] == layer) & (rows["index"] == index)].set_index("epoch")["value"]
@@ -71,10 +80,10 @@ def _traced(rows: pd.DataFrame, curves: pd.DataFrame) -> WeightPath | None:
     points = pd.DataFrame({"wx": values[0], "wy": values[1]}).sort_index()
     points = points.assign(loss=losses.where(losses > 0)).replace([math.inf, -math.inf], math.nan)
     points = points.dropna(subset=["wx", "wy"]).rename_axis("epoch").reset_index()
-    return WeightPath(str(rows["variant"].iloc[0]), run_id, first[0], (first[1], second[1]), points)
+    return WeightPath(str(rows["variant"].iloc[0]), run_id, chosen, points)
 
 
-def _chosen_pair(rows: pd.DataFrame) -> tuple[tuple[str, str], tuple[str, str]] | None:
+def _chosen_pair(rows: pd.DataFrame) -> tuple[Weight, Weight] | None:
     """The article's pair in the last layer that has it, else the first two weights that were recorded."""
     places = list(dict.fromkeys(zip(rows["layer"], rows["index"], strict=True)))
     for one, other in ARTICLE_PAIRS:
@@ -98,9 +107,7 @@ def paths_picture(paths: list[WeightPath], *, palette: Palette, levels: str) -> 
     if span[0] >= span[1]:
         span = (span[0] * 0.9, span[1] * 1.1)
     panels = [panel for path in paths for panel in _panels(path, span, palette)]
-    pairs = dict.fromkeys(
-        f"{path.indices[0]} (wx) and {path.indices[1]} (wy) of {path.layer}" for path in paths
-    )
+    pairs = dict.fromkeys(path.names for path in paths)
     where = f", {levels}" if levels else ""
     caption = (
         f"Weights {listed(pairs)}, named by filter, channel, row and column; seed 0{where}. Seen from above: "

@@ -119,7 +119,7 @@ def _claim(folder: Path, slots: tuple[str, ...]) -> str:
     """The first free slot; a slot whose holder has died is free again."""
     for number, device in enumerate(slots):
         path = folder / f"slot-{number}"
-        if path.exists() and not Path(f"/proc/{path.read_text() or 0}").exists():
+        if path.exists() and not _alive(path.read_text()):
             path.unlink(missing_ok=True)
         try:
             with path.open("x") as file:
@@ -128,6 +128,17 @@ def _claim(folder: Path, slots: tuple[str, ...]) -> str:
             continue
         return device
     return slots[os.getpid() % len(slots)]  # a successor that starts before its predecessor is gone
+
+
+def _alive(pid: str) -> bool:
+    """Whether the process that signed a claim is there; a claim that is just being signed counts."""
+    if not pid:
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _die_with_parent() -> None:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from harness.design.factor import Factor
 from harness.design.run import Run
 from harness.design.study import Study
 from harness.design.variant import Variant
+from harness.report.writing import write_report
 from harness.store.results import Results
 
 Row = dict[str, Any]
@@ -198,6 +200,58 @@ def provenance_row(study: Study) -> Row:
     }
 
 
+VOID = {"meta", "link", "br", "img", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """Tags, attributes and texts of a page; it fails where tags do not close."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(convert_charrefs=True)
+        self.source = path.read_text(encoding="utf-8")
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.headings: list[tuple[str, str]] = []
+        self._open: list[str] = []
+        self.feed(self.source)
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+        if tag in ("h1", "h2", "h3"):
+            self.headings.append((tag, ""))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self._open:
+            self.texts.append(data)
+        if self._open and self._open[-1] in ("h1", "h2", "h3"):
+            tag, text = self.headings[-1]
+            self.headings[-1] = (tag, text + data)
+
+    @property
+    def text(self) -> str:
+        """All texts, blanks made single."""
+        return " ".join(" ".join(self.texts).split())
+
+    def values(self, attribute: str) -> list[str]:
+        """All values of an attribute, in order."""
+        return [str(attributes[attribute]) for _, attributes in self.tags if attribute in attributes]
+
+
+def written(recorded: Recorded, out: Path) -> Page:
+    """The report of a study, written and read."""
+    return Page(write_report(recorded.study, results=recorded.folder, out=out))
+
+
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
     """A study whose runs all completed."""
@@ -221,9 +275,22 @@ class Parts:
 
     small_study: Callable[..., Study] = small_study
     record: Callable[..., Recorded] = record
+    written: Callable[[Recorded, Path], Page] = written
 
 
 @pytest.fixture(scope="session")
 def report_parts() -> Parts:
-    """`small_study` and `record`: pytest imports each test file by itself, so they come as a fixture."""
+    """The makers as a fixture: pytest imports each test file by itself, so none can import another."""
     return Parts()
+
+
+@pytest.fixture(scope="session")
+def page(whole: Recorded, tmp_path_factory: pytest.TempPathFactory) -> Page:
+    """The report of the study whose runs all completed."""
+    return written(whole, tmp_path_factory.mktemp("reports"))
+
+
+@pytest.fixture(scope="session")
+def troubled_page(troubled: Recorded, tmp_path_factory: pytest.TempPathFactory) -> Page:
+    """The report of the study with a diverged and a failed run."""
+    return written(troubled, tmp_path_factory.mktemp("reports"))

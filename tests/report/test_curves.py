@@ -88,7 +88,7 @@ def test_the_path_is_the_articles_pair_of_seed_0_in_the_first_cell(whole: Any) -
     for path in paths:
         row = next(row for row in whole.runs if row["run_id"] == path.run_id)
         assert (row["variant"], row["seed"], row["lr"], row["dropout"]) == (path.variant, 0, 0.01, 0.0)
-        assert (path.layer, path.indices) == ("conv3.weight", ("3,4,1,0", "3,8,1,0"))
+        assert path.weights == (("conv3.weight", "3,4,1,0"), ("conv3.weight", "3,8,1,0"))
         weights = whole.weights[path.run_id]
         assert path.points["wx"].tolist() == [w["value"] for w in weights if w["index"] == "3,4,1,0"]
         assert path.points["wy"].tolist() == [w["value"] for w in weights if w["index"] == "3,8,1,0"]
@@ -100,21 +100,18 @@ def test_the_path_is_the_articles_pair_of_seed_0_in_the_first_cell(whole: Any) -
 
 
 @pytest.mark.parametrize(
-    ("names", "chosen"),
+    ("recorded", "named"),
     [
-        ([("conv1.weight", "3,0,1,0"), ("conv1.weight", "8,0,1,0")], ("conv1.weight", "3,0,1,0", "8,0,1,0")),
-        ([("conv1.weight", "1,0,0,0"), ("conv2.weight", "5,5,2,2")], ("conv1.weight", "1,0,0,0", "5,5,2,2")),
-        (
-            [(f"conv{i}.weight", index) for i in (2, 3) for index in ("3,4,1,0", "3,8,1,0")],
-            ("conv3.weight", "3,4,1,0", "3,8,1,0"),
-        ),
-        ([("conv1.weight", "1,0,0,0")], None),
+        ("conv1:3,0,1,0 conv1:8,0,1,0", "3,0,1,0 (wx) and 8,0,1,0 (wy) of conv1"),
+        ("conv1:1,0,0,0 conv2:5,5,2,2", "1,0,0,0 of conv1 (wx) and 5,5,2,2 of conv2 (wy)"),
+        ("conv2:3,4,1,0 conv2:3,8,1,0 conv3:3,4,1,0 conv3:3,8,1,0", "3,4,1,0 (wx) and 3,8,1,0 (wy) of conv3"),
+        ("conv1:1,0,0,0", None),
     ],
-)  # fmt: skip
+)
 def test_another_network_shows_its_counterpart_or_the_first_two_weights(
-    report_parts: Any, tmp_path: Path, names: list[tuple[str, str]], chosen: tuple[str, str, str] | None
+    report_parts: Any, tmp_path: Path, recorded: str, named: str | None
 ) -> None:
-    recorded = report_parts.record(report_parts.small_study(factors=()), tmp_path, watched=names)
-    paths = trace_paths(load_frames(recorded.study, recorded.folder))
-    found = {(path.layer, *path.indices) for path in paths}
-    assert found == ({chosen} if chosen else set())
+    study = report_parts.small_study(factors=(), seeds=1)
+    report_parts.record(study, tmp_path, watched=[tuple(place.split(":")) for place in recorded.split()])
+    paths = trace_paths(load_frames(study, tmp_path))
+    assert {path.names for path in paths} == ({named} if named else set())

@@ -174,7 +174,7 @@ def test_a_run_is_not_taken_for_another_whose_name_it_begins(
 def test_a_run_counts_once_its_other_tables_are_on_disk(
     results: Results, study: Study, row_of: RowOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whichever of the six syncs fails first (three files, three folders), a row in `runs` means all is there."""
+    """Three files and three folders are synced; whichever sync fails, a row in `runs` means all is there."""
     run = study.runs(SHA)[0]
     sync = os.fsync
     for good in range(5):

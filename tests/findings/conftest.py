@@ -1,0 +1,112 @@
+"""Edge: studies with made-up outcomes, recorded the way that the runner records them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import harness.store.ledger
+from harness.design.run import Run
+from harness.design.study import Study
+from harness.findings.frames import StudyFrames, load_frames
+from harness.store.results import Results
+
+SHA = "0123456789abcdef" * 4
+
+Ending = dict[str, Any]
+"""How a run ended: status, accuracy, threshold (epochs to it), paths (values by layer and index)."""
+
+
+@pytest.fixture(autouse=True)
+def _known_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every data set has the same hash, so that a test can expand a study as `load_frames` does."""
+    monkeypatch.setattr(harness.store.ledger, "known_sha256", lambda *_, **__: SHA)
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of small files are written here; what a sync is good for is tested with the store."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
+def _write_run(folder: Path, study: Study, run: Run, ending: Ending) -> None:
+    row = {
+        "run_id": run.run_id,
+        "attempt": ending.get("attempt", 1),
+        "study": study.name,
+        "stage": "evaluation",
+        "variant": run.cell.variant,
+        **run.cell.levels,
+        "settings": json.dumps(run.settings),
+        "seed": run.seed,
+        "dataset": run.dataset,
+        "epochs": run.epochs,
+        "status": ending.get("status", "completed"),
+        "test_accuracy": ending.get("accuracy"),
+        "epochs_to_threshold": ending.get("threshold"),
+        "fingerprint": run.fingerprint,
+        "call_id": ending.get("call_id", "call"),
+        "started_at": datetime(2026, 1, 1, tzinfo=UTC),
+    }
+    weights = [
+        {"epoch": epoch, "layer": layer, "index": index, "value": value, "gradient": None}
+        for (layer, index), path in ending.get("paths", {}).items()
+        for epoch, value in reversed(list(enumerate(path)))
+    ]
+    accuracy = ending.get("accuracy")
+    curves = [{"epoch": 0, "split": "test", "loss": 1.0, "accuracy": accuracy, "seconds": 0.0}]
+    Results(folder).write_run(row, factors=study.factors, curves=curves if weights else (), weights=weights)
+
+
+def _write_call(folder: Path, *, call_id: str = "call", classes: int = 10, day: int = 1) -> None:
+    Results(folder).write_provenance(
+        {
+            "call_id": call_id,
+            "started_at": datetime(2026, 1, day, tzinfo=UTC),
+            "study": "made-up",
+            "data": json.dumps({"name": "digits", "classes": classes}),
+        }
+    )
+
+
+@pytest.fixture
+def write_run() -> Callable[[Path, Study, Run, Ending], None]:
+    """A function that records one run of a study in a folder."""
+    return _write_run
+
+
+@pytest.fixture
+def write_call() -> Callable[..., None]:
+    """A function that records one call of the runner in a folder."""
+    return _write_call
+
+
+@pytest.fixture
+def runs_of() -> Callable[[Study], list[Run]]:
+    """A function that expands a study as `load_frames` does."""
+    return lambda study: study.runs(SHA)
+
+
+@pytest.fixture
+def frames_of(tmp_path: Path) -> Callable[..., StudyFrames]:
+    """A function that records a study, with what another function says of each run, and reads it back.
+
+    A run of which that function says None is not recorded.
+    """
+
+    def make(study: Study, ending_of: Callable[[Run], Ending | None], *, classes: int = 10) -> StudyFrames:
+        folder = tmp_path / study.name
+        endings: Iterable[tuple[Run, Ending | None]] = ((run, ending_of(run)) for run in study.runs(SHA))
+        for run, ending in endings:
+            if ending is not None:
+                _write_run(folder, study, run, ending)
+        _write_call(folder, classes=classes)
+        return load_frames(study, folder)
+
+    return make

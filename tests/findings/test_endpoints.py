@@ -1,0 +1,246 @@
+"""Computation: each endpoint, one number a run, worked by hand and by plain loops."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.design.factor import Factor
+from harness.design.run import Run
+from harness.design.study import Study
+from harness.design.variant import Variant
+from harness.findings.endpoints import ENDPOINTS, epochs_to_threshold, last_accuracy, sign_flip_rate
+from harness.findings.frames import StudyFrames, load_frames
+
+Ending = dict[str, Any]
+FramesOf = Callable[..., StudyFrames]
+Key = tuple[str, int, int]
+
+STUDY = Study(
+    name="two",
+    question="?",
+    dataset="digits",
+    variants=(Variant("plain"), Variant("bn", norm="batch")),
+    seeds=3,
+    epochs=7,
+)
+
+
+def told(values: pd.DataFrame) -> dict[Key, float]:
+    """An endpoint's values by variant, cell and seed; each run stands once."""
+    assert list(values.columns) == ["variant", "cell", "seed", "value"]
+    found = {(v, int(c), int(s)): float(x) for v, c, s, x in values.itertuples(index=False)}
+    assert len(found) == len(values)
+    return found
+
+
+def by_run(endings: dict[tuple[str, int], Ending]) -> Callable[[Run], Ending | None]:
+    return lambda run: endings.get((run.cell.variant, run.seed))
+
+
+def turning(path: Sequence[float]) -> list[bool]:
+    """Whether each update of a weight but the first has the other sign than the one before."""
+    updates = [after - before for before, after in itertools.pairwise(path)]
+    return [min(one, other) < 0 < max(one, other) for one, other in itertools.pairwise(updates)]
+
+
+def test_accuracy_is_the_last_one_and_a_diverged_run_counts_as_chance(frames_of: FramesOf) -> None:
+    endings: dict[tuple[str, int], Ending] = {
+        ("plain", 0): {"accuracy": 0.9},
+        ("plain", 1): {"accuracy": 0.7, "status": "diverged"},
+        ("plain", 2): {"accuracy": 0.8, "status": "failed"},
+        ("bn", 0): {"accuracy": 0.95},
+        ("bn", 1): {"accuracy": None, "status": "diverged"},
+        ("bn", 2): {"status": "timeout"},
+    }
+    expected = {("plain", 0, 0): 0.9, ("plain", 0, 1): 0.1, ("bn", 0, 0): 0.95, ("bn", 0, 1): 0.1}
+    assert told(last_accuracy(frames_of(STUDY, by_run(endings)))) == expected
+
+
+@pytest.mark.parametrize("classes", [2, 4, 10, 100])
+def test_chance_is_one_over_the_number_of_classes(classes: int, frames_of: FramesOf) -> None:
+    frames = frames_of(STUDY, lambda _: {"status": "diverged"}, classes=classes)
+    assert set(told(last_accuracy(frames)).values()) == {1 / classes}
+
+
+def test_chance_is_that_of_the_data_on_which_the_runs_were_trained(
+    write_run: Callable[..., None],
+    write_call: Callable[..., None],
+    runs_of: Callable[[Study], list[Run]],
+    tmp_path: Path,
+) -> None:
+    """The folder also holds an older call on other data, with 100 classes; names of calls are random."""
+    for run in runs_of(STUDY):
+        write_run(tmp_path, STUDY, run, {"status": "diverged", "call_id": "aaa"})
+    write_call(tmp_path, call_id="fff", classes=100, day=1)
+    write_call(tmp_path, call_id="aaa", classes=10, day=2)
+    assert set(told(last_accuracy(load_frames(STUDY, tmp_path))).values()) == {0.1}
+
+
+def test_a_run_that_never_reaches_the_threshold_is_censored_at_the_last_epoch(frames_of: FramesOf) -> None:
+    endings: dict[tuple[str, int], Ending] = {
+        ("plain", 0): {"threshold": 3},
+        ("plain", 1): {"threshold": None},
+        ("plain", 2): {"threshold": None, "status": "diverged"},
+        ("bn", 0): {"threshold": 0},
+        ("bn", 1): {"threshold": 7},
+        ("bn", 2): {"threshold": 2, "status": "failed"},
+    }
+    expected = {
+        ("plain", 0, 0): 3.0,
+        ("plain", 0, 1): 7.0,
+        ("plain", 0, 2): 7.0,
+        ("bn", 0, 0): 0.0,
+        ("bn", 0, 1): 7.0,
+    }
+    assert told(epochs_to_threshold(frames_of(STUDY, by_run(endings)))) == expected
+
+
+def test_runs_that_all_miss_the_threshold_are_all_censored(frames_of: FramesOf) -> None:
+    frames = frames_of(STUDY, lambda _: {"accuracy": 0.5})
+    assert set(told(epochs_to_threshold(frames)).values()) == {7.0}
+
+
+def test_a_run_that_diverged_after_the_threshold_counts_as_the_worst(frames_of: FramesOf) -> None:
+    """A diverged run "counts as the worst value of the measure", here as for the other endpoints."""
+    frames = frames_of(STUDY, lambda _: {"threshold": 2, "status": "diverged"})
+    assert set(told(epochs_to_threshold(frames)).values()) == {7.0}
+
+
+@pytest.mark.parametrize(
+    ("path", "rate"),
+    [
+        ([0, 1, 0, 1], 1.0),  # + − +
+        ([0, 1, 2, 3], 0.0),  # + + +
+        ([3, 2, 1, 0], 0.0),  # − − −
+        ([0, 1, 0, 1, 2], 2 / 3),  # + − + +
+        ([0, 2, 1, 0, 1], 2 / 3),  # + − − +
+        ([0, 1, 2, 1, 0], 1 / 3),  # + + − −
+        ([5, 5, 5, 5], 0.0),  # at rest
+        ([0, 1, 1, 0], 0.0),  # + 0 −: it rests before it goes back
+        ([0, 1, 1, 1, 0, 1], 1 / 4),  # + 0 0 − +
+        ([0, 0, 1, 0], 1 / 2),  # 0 + −
+        ([0, 1, 0], 1.0),  # one pair of updates
+    ],
+)
+def test_the_sign_flip_rate_is_the_one_worked_by_hand(
+    path: list[float], rate: float, frames_of: FramesOf
+) -> None:
+    assert np.mean(turning(path)) == pytest.approx(rate)
+    frames = frames_of(STUDY, lambda _: {"paths": {("conv1.weight", "0,0,0,0"): path}})
+    assert told(sign_flip_rate(frames)) == pytest.approx(
+        {(variant, 0, seed): rate for variant in ("plain", "bn") for seed in range(3)}
+    )
+
+
+def test_the_rate_of_a_run_is_the_mean_over_its_weights(frames_of: FramesOf) -> None:
+    paths = {
+        ("conv1.weight", "0,0,0,0"): [0, 1, 0, 1],  # 1
+        ("conv1.weight", "0,0,0,1"): [0, 1, 2, 3],  # 0
+        ("conv2.weight", "0,0,0,0"): [0, 1, 0, -1],  # + − −: 1/2
+    }
+    frames = frames_of(STUDY, lambda _: {"paths": paths})
+    assert list(told(sign_flip_rate(frames)).values()) == pytest.approx([0.5] * 6)
+
+
+def test_epochs_are_taken_in_their_order_and_ten_follows_nine(frames_of: FramesOf) -> None:
+    path = [float(epoch) for epoch in range(13)]  # the rows are written last epoch first
+    path[11] = 0.0  # ... 9, 10, 0, 12: + − +
+    frames = frames_of(STUDY, lambda _: {"paths": {("conv1.weight", "0"): path}})
+    assert list(told(sign_flip_rate(frames)).values()) == pytest.approx([2 / 11] * 6)
+
+
+def test_a_weight_without_two_updates_has_no_rate(frames_of: FramesOf) -> None:
+    short = frames_of(STUDY, lambda _: {"paths": {("conv1.weight", "0"): [0, 1]}})
+    assert all(math.isnan(rate) for rate in told(sign_flip_rate(short)).values())
+
+
+def test_a_diverged_run_turns_at_every_update_and_a_failed_one_has_no_rate(frames_of: FramesOf) -> None:
+    steady = {("conv1.weight", "0"): [0.0, 1.0, 2.0, 3.0]}
+    endings: dict[tuple[str, int], Ending] = {
+        ("plain", 0): {"paths": steady},
+        ("plain", 1): {"paths": steady, "status": "diverged"},
+        ("plain", 2): {"paths": steady, "status": "failed"},
+        ("bn", 0): {"paths": steady},
+        ("bn", 1): {"status": "diverged"},
+        ("bn", 2): {"status": "oom"},
+    }
+    found = told(sign_flip_rate(frames_of(STUDY, by_run(endings))))
+    assert found == {("plain", 0, 0): 0.0, ("plain", 0, 1): 1.0, ("bn", 0, 0): 0.0, ("bn", 0, 1): 1.0}
+
+
+def test_runs_that_all_diverged_have_the_worst_values(frames_of: FramesOf) -> None:
+    frames = frames_of(STUDY, lambda _: {"status": "diverged", "paths": {("conv1.weight", "0"): [0, 1]}})
+    keys = {(variant, 0, seed) for variant in ("plain", "bn") for seed in range(3)}
+    for measure, worst in ((last_accuracy, 0.1), (epochs_to_threshold, 7.0), (sign_flip_rate, 1.0)):
+        assert told(measure(frames)) == dict.fromkeys(keys, worst)
+
+
+@pytest.mark.parametrize("status", ["failed", "diverged"])
+def test_runs_that_recorded_no_weights_have_no_rate_or_the_worst(status: str, frames_of: FramesOf) -> None:
+    """All runs failed, or the user's network has no convolution: there is no table of weights."""
+    found = told(sign_flip_rate(frames_of(STUDY, lambda _: {"status": status})))
+    assert set(found.values()) == (set() if status == "failed" else {1.0})
+
+
+def test_the_endpoints_agree_with_plain_loops_on_a_grid(frames_of: FramesOf) -> None:
+    study = Study(
+        name="grid",
+        question="?",
+        dataset="digits",
+        variants=(Variant("plain"), Variant("bn", norm="batch")),
+        factors=(Factor("lr", (0.01, 0.1)),),
+        seeds=6,
+        epochs=5,
+    )
+    random = np.random.default_rng(3)
+    endings: dict[tuple[str, int, int], Ending] = {}
+
+    def ending_of(run: Run) -> Ending:
+        cell = (0.01, 0.1).index(float(run.cell.levels["lr"]))
+        places = [("conv1.weight", "0,0,0,0"), ("conv2.weight", "0,0,0,0"), ("conv2.weight", "1,0,2,2")]
+        ending = {
+            "status": str(random.choice(["completed", "completed", "completed", "diverged", "failed"])),
+            "accuracy": float(random.uniform(0.5, 1)),
+            "threshold": None if random.random() < 0.3 else int(random.integers(0, 6)),
+            "paths": {place: random.integers(-2, 3, 6).astype(float).tolist() for place in places},
+        }
+        if ending["status"] == "diverged":
+            ending["threshold"] = None
+        endings[run.cell.variant, cell, run.seed] = ending
+        return ending
+
+    frames = frames_of(study, ending_of)
+    assert {ending["status"] for ending in endings.values()} == {"completed", "diverged", "failed"}
+    accuracy, epochs, rate = {}, {}, {}
+    for key, ending in endings.items():
+        if ending["status"] == "failed":
+            continue
+        fine = ending["status"] == "completed"
+        accuracy[key] = ending["accuracy"] if fine else 0.1
+        epochs[key] = 5.0 if ending["threshold"] is None else float(ending["threshold"])
+        turns = [np.mean(turning(path)) for path in ending["paths"].values()]
+        rate[key] = float(sum(turns) / len(turns)) if fine else 1.0
+    assert told(last_accuracy(frames)) == accuracy
+    assert told(epochs_to_threshold(frames)) == epochs
+    assert told(sign_flip_rate(frames)) == pytest.approx(rate)
+
+
+def test_the_article_makes_three_claims_each_with_a_direction() -> None:
+    assert [(endpoint.name, endpoint.better) for endpoint in ENDPOINTS] == [
+        ("accuracy", "higher"),
+        ("convergence", "lower"),
+        ("smoothness", "lower"),
+    ]
+    for endpoint in ENDPOINTS:
+        assert endpoint.claim
+        assert endpoint.label
+        assert endpoint.explanation
+        assert endpoint.source

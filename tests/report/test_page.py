@@ -1,0 +1,185 @@
+"""What the report says, and how its page is built."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+from scipy import stats
+
+from harness.design.factor import Factor
+
+
+def differences(recorded: Any, column: str) -> list[float]:
+    """Each seed's mean over cells, bn minus plain, by plain loops."""
+    found = []
+    for seed in range(recorded.study.seeds):
+        means = {}
+        for variant in ("plain", "bn"):
+            values = [
+                row[column] for row in recorded.runs if (row["seed"], row["variant"]) == (seed, variant)
+            ]
+            means[variant] = sum(values) / len(values)
+        found.append(means["bn"] - means["plain"])
+    return found
+
+
+def test_the_report_has_every_section_in_order(page: Any) -> None:
+    assert [text for tag, text in page.headings if tag == "h1"] == ["small"]
+    assert [text for tag, text in page.headings if tag == "h2"] == [
+        "Answer",
+        "Test accuracy is higher?",
+        "Training converges in fewer epochs?",
+        "The descent is smoother?",
+        "Loss and accuracy over epochs",
+        "When does it help?",
+        "The way of two weights",
+        "Methods",
+        "Provenance",
+        "All runs",
+    ]
+    assert "Does batch normalization (BN) help a small CNN?" in page.text
+
+
+def test_the_numbers_are_those_of_the_tables(whole: Any, page: Any) -> None:
+    points = [100 * difference for difference in differences(whole, "test_accuracy")]
+    mean = sum(points) / len(points)
+    low, high = stats.t.interval(0.95, len(points) - 1, mean, stats.sem(points))
+    assert min(points) > 0  # all of one sign: p is 2 / 2⁸
+    digits = 1 - math.floor(math.log10((high - low) / 2))
+    assert f"+{mean:.{digits}f} percentage points" in page.text
+    assert f"+{low:.{digits}f} to +{high:.{digits}f}" in page.text
+    assert "0.0078" in page.text
+    assert "adjusted p = 0.023" in page.text  # Holm: 3 × 2/2⁸
+    for variant in ("plain", "bn"):
+        values = [row["test_accuracy"] for row in whole.runs if row["variant"] == variant]
+        assert f"{100 * sum(values) / len(values):.2f}\N{NO-BREAK SPACE}%" in "".join(page.texts)
+
+
+def test_the_effect_at_a_level_is_that_of_its_runs(whole: Any, page: Any) -> None:
+    points = []
+    for seed in range(8):
+        values = {
+            variant: [
+                row["test_accuracy"]
+                for row in whole.runs
+                if (row["seed"], row["variant"], row["lr"]) == (seed, variant, 0.1)
+            ]
+            for variant in ("plain", "bn")
+        }
+        points.append(100 * (sum(values["bn"]) - sum(values["plain"])) / 2)
+    mean = sum(points) / 8
+    low, high = stats.t.interval(0.95, 7, mean, stats.sem(points))
+    digits = 1 - math.floor(math.log10((high - low) / 2))
+    assert f"at 0.1 +{mean:.{digits}f} percentage points (bn, 8 pairs)" in page.text
+
+
+def test_markup_in_a_question_and_in_an_error_is_shown_as_text(report_parts: Any, tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script>"
+    study = report_parts.small_study(factors=(), question=evil)
+    recorded = report_parts.record(
+        study,
+        tmp_path / "results",
+        statuses=lambda run: "failed" if run.seed == 7 else "completed",
+        error=f"ValueError: {evil}",
+        call={"command": f"harness run {evil}", "git_commit": f"{evil}"},
+    )
+    page = report_parts.written(recorded, tmp_path)
+    assert "script" not in {tag for tag, _ in page.tags}
+    assert f"ValueError: {evil}" in page.text
+    assert page.text.count(evil) >= 4
+
+
+def test_a_level_that_looks_like_markup_is_shown_as_text(report_parts: Any, tmp_path: Path) -> None:
+    study = report_parts.small_study(factors=(Factor("optimizer", ("SGD", "<img src=x>")),), seeds=2)
+    page = report_parts.written(report_parts.record(study, tmp_path / "results"), tmp_path)
+    assert "img" not in {tag for tag, _ in page.tags}
+    assert "<img src=x>" in page.text
+
+
+def test_ids_are_unique_and_every_reference_meets_one(troubled_page: Any) -> None:
+    page = troubled_page
+    ids = page.values("id")
+    assert len(ids) == len(set(ids))
+    referred = [
+        name
+        for key in ("aria-labelledby", "aria-describedby")
+        for v in page.values(key)
+        for name in v.split()
+    ]
+    referred += [target[1:] for target in page.values("href")] + re.findall(r"url\(#([^)]*)\)", page.source)
+    assert set(referred) <= set(ids)
+
+
+def test_every_drawing_states_in_words_what_it_shows(page: Any) -> None:
+    drawings = [a for tag, a in page.tags if tag == "svg" and a.get("role") == "img"]
+    assert len(drawings) == 3 * 2 + 3 * 2 + 2 + 2 * 2  # pairs and differences, curves, factors, paths
+    assert all(a.get("aria-labelledby") for a in drawings)
+    title = next(
+        text for text in page.texts if text.startswith("Paired seeds. test accuracy at the last epoch")
+    )
+    assert title.endswith("The claim that test accuracy is higher: supported.")
+
+
+def test_headings_descend_by_one_step(page: Any) -> None:
+    depths = [int(tag[1]) for tag, _ in page.headings]
+    assert depths[0] == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(depths))
+
+
+def test_a_study_without_factors_bears_no_trace_of_them(report_parts: Any, tmp_path: Path) -> None:
+    page = report_parts.written(
+        report_parts.record(report_parts.small_study(factors=()), tmp_path / "results"), tmp_path
+    )
+    assert "When does it help?" not in page.text
+    assert "combination" not in " ".join(
+        t for t in page.texts if "counted as independent" not in t and "A seed is" not in t
+    )
+    assert "#factors" not in page.values("href")
+
+
+def test_warnings_name_diverged_and_failed_runs_and_the_table_starts_with_the_failure(
+    troubled: Any, troubled_page: Any
+) -> None:
+    page = troubled_page
+    strip = page.text[page.text.index("What limits this evidence") : page.text.index("Joined dots")]
+    assert "Diverged. plain 1 of 32 runs, bn 0 of 32 runs." in strip
+    assert "Failed. plain 1 of 32 runs, bn 0 of 32 runs." in strip
+    failed = next(row for row in troubled.runs if row["status"] == "failed")
+    diverged = next(row for row in troubled.runs if row["status"] == "diverged")
+    table = page.text[page.text.index("recorded runs, failures first") :]
+    order = [
+        table.index(text) for text in (failed["run_id"], failed["error"], diverged["run_id"], "completed")
+    ]
+    assert order == sorted(order)
+    assert "64 declared, 62 completed, 1 diverged, 1 failed." in page.text
+
+
+def test_provenance_names_commit_machine_data_and_commands(page: Any) -> None:
+    for text in (
+        "2026-03-01 12:00 UTC",
+        "0123456789, clean",
+        "cpu, AMD EPYC 9R14, 2 cores, 15.4 GiB, Linux x86_64",
+        "harness 0.1.0, python 3.11.7, torch 2.11.0, numpy 2.3.1",
+        "1 × 32 × 32",
+        "1,437",
+        "harness run small harness report small",
+        "nox -s study -- small",
+    ):
+        assert text in page.text
+
+
+def test_commands_to_reproduce_repeat_what_changed_the_study(report_parts: Any, tmp_path: Path) -> None:
+    command = "harness run small --workers 2 --seeds 8 --set epochs=6 --results elsewhere"
+    study = report_parts.small_study(factors=())
+    page = report_parts.written(
+        report_parts.record(study, tmp_path / "results", call={"command": command}), tmp_path
+    )
+    assert (
+        "harness run small --seeds 8 --set epochs=6 harness report small --seeds 8 --set epochs=6"
+        in page.text
+    )
+    assert "nox -s study -- small --seeds 8 --set epochs=6" in page.text
