@@ -15,10 +15,10 @@ RESERVED = frozenset(
         "validation_accuracy", "test_loss", "test_accuracy", "best_epoch", "best_validation_loss",
         "best_validation_accuracy", "best_test_loss", "best_test_accuracy", "epochs_to_threshold",
         "train_seconds", "wall_seconds", "engine", "device", "host", "pack_size", "error", "fingerprint",
-        "call_id", "started_at",
+        "call_id", "started_at", "cell",
     }
 )  # fmt: skip
-"""The fixed columns of the `runs` table, which no factor may shadow."""
+"""The fixed columns of the `runs` table, and `cell`, which analyses add; no factor may shadow them."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from harness.design.resolution import ALPHA
@@ -73,7 +74,7 @@ def paired_by_seed(values: pd.DataFrame, *, baseline: str, variant: str, cells: 
     Returns:
         Index seed; columns baseline, variant, difference.
     """
-    finite = values[values["value"].notna()]
+    finite = values[np.isfinite(values["value"].astype(float))]
     means = finite.pivot_table(index="seed", columns="variant", values="value", aggfunc="mean")
     counts = finite.pivot_table(index="seed", columns="variant", values="value", aggfunc="count")
     if baseline not in means or variant not in means:

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from harness.errors import StoreError
 from harness.findings.frames import StudyFrames
 
 
@@ -43,14 +44,19 @@ class Endpoint:
 def last_accuracy(frames: StudyFrames) -> pd.DataFrame:
     """Test accuracy after the last epoch; a diverged run counts as chance, 1 / number of classes."""
     runs = frames.runs[frames.runs["status"].isin(["completed", "diverged"])]
-    value = runs["test_accuracy"].where(runs["status"] == "completed", _chance(frames))
-    return runs[["variant", "cell", "seed"]].assign(value=value)
+    diverged = runs["status"] == "diverged"
+    chance = _chance(frames) if diverged.any() else float("nan")
+    return runs[["variant", "cell", "seed"]].assign(value=runs["test_accuracy"].mask(diverged, chance))
 
 
 def epochs_to_threshold(frames: StudyFrames) -> pd.DataFrame:
-    """Epochs until the probe's loss is at the study's threshold, censored at the last epoch."""
+    """Epochs until the probe's loss is at the study's threshold, censored at the last epoch.
+
+    A diverged run counts with all epochs, though it may have been at the threshold before.
+    """
     runs = frames.runs[frames.runs["status"].isin(["completed", "diverged"])]
-    value = runs["epochs_to_threshold"].astype(float).fillna(float(frames.study.epochs))
+    reached = runs["epochs_to_threshold"].astype(float).where(runs["status"] == "completed")
+    value = reached.fillna(float(frames.study.epochs))
     return runs[["variant", "cell", "seed"]].assign(value=value)
 
 
@@ -76,7 +82,17 @@ def sign_flip_rate(frames: StudyFrames) -> pd.DataFrame:
 
 
 def _chance(frames: StudyFrames) -> float:
-    """1 / number of classes, which every call of the runner records."""
+    """1 / number of classes, which every call of the runner records.
+
+    Raises:
+        StoreError: no call is recorded.
+    """
+    if frames.provenance.empty:
+        raise StoreError(
+            f"no provenance beside the runs of {frames.study.name!r}",
+            rule="a diverged run counts as chance, and the number of classes stands in `provenance`",
+            remedy="bring the folder `provenance` from where the runs were trained",
+        )
     return 1.0 / float(json.loads(frames.provenance["data"].iloc[-1])["classes"])
 
 
@@ -98,8 +114,8 @@ ENDPOINTS = (
         better="lower",
         measure=epochs_to_threshold,
         explanation="The first epoch after which the loss on a fixed sample of training images, measured "
-        "in evaluation mode, is at or below the threshold. A run that never gets there counts with "
-        "the number of epochs that it had (right-censored).",
+        "in evaluation mode, is at or below the threshold. A run that never gets there, or diverges, counts "
+        "with the number of epochs that it was given (right-censored).",
         source="the article's second claim",
     ),
     Endpoint(

@@ -8,10 +8,12 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
+from harness.design.settings import Scalar
 from harness.design.study import Study
 from harness.errors import InputError
 from harness.store.ledger import Ledger, open_ledger
 from harness.store.results import Results
+from harness.store.tables import PROVENANCE, WEIGHTS, curves_schema, runs_schema
 
 
 @dataclass(frozen=True)
@@ -21,14 +23,17 @@ class StudyFrames:
     Attributes:
         study: the declaration.
         ledger: its runs and how far each has come.
-        runs: a row a recorded run; columns of the `runs` table.
+        cells: the combinations of levels, by number.
+        runs: a row a recorded run; columns of the `runs` table, and the number of its cell. Levels are
+            the declaration's: a run may have been recorded before a factor was declared.
         curves: a row a run, epoch and split, with variant, seed and cell.
         weights: a row a run, epoch and sampled weight, with variant, seed and cell.
-        provenance: a row a call of the runner.
+        provenance: a row a call of the runner, the latest last.
     """
 
     study: Study
     ledger: Ledger
+    cells: tuple[dict[str, Scalar], ...]
     runs: pd.DataFrame
     curves: pd.DataFrame
     weights: pd.DataFrame
@@ -61,28 +66,33 @@ def load_frames(study: Study, folder: Path, *, data_dir: Path | None = None) -> 
             remedy=f"`harness run {study.name}` first, or name the folder with --results; "
             "after `run --set ...` give report the same --set",
         )
-    keys = _keys(ledger)
-    runs = _frame(results.runs()).merge(keys[["run_id", "cell"]], on="run_id", how="inner")
+    cells = tuple({repr(cell.levels): cell.levels for cell in study.cells()}.values())
+    keys = _keys(ledger, cells)
+    rows = _frame(results.runs(), runs_schema(study.factors))[runs_schema(()).names]
+    levels = pd.DataFrame(cells, columns=[factor.name for factor in study.factors])
+    runs = rows.merge(keys[["run_id", "cell"]], on="run_id").join(levels, on="cell")
     recorded = keys[keys["run_id"].isin(runs["run_id"])]
     return StudyFrames(
         study=study,
         ledger=ledger,
+        cells=cells,
         runs=runs,
-        curves=_frame(results.read("curves", run_ids=runs["run_id"])).merge(recorded, on="run_id"),
-        weights=_frame(results.read("weights", run_ids=runs["run_id"])).merge(recorded, on="run_id"),
-        provenance=_frame(results.read("provenance")),
+        curves=_frame(results.read("curves", run_ids=runs["run_id"]), curves_schema(())).merge(
+            recorded, on="run_id"
+        ),
+        weights=_frame(results.read("weights", run_ids=runs["run_id"]), WEIGHTS).merge(recorded, on="run_id"),
+        provenance=_frame(results.read("provenance"), PROVENANCE).sort_values("started_at"),
     )
 
 
-def _keys(ledger: Ledger) -> pd.DataFrame:
+def _keys(ledger: Ledger, cells: tuple[dict[str, Scalar], ...]) -> pd.DataFrame:
     """run_id, variant, seed and number of the cell of every declared run."""
-    cells: dict[str, int] = {}
-    rows = []
-    for run in ledger.runs:
-        cell = cells.setdefault(repr(run.cell.levels), len(cells))
-        rows.append((run.run_id, run.cell.variant, run.seed, cell))
+    numbers = {repr(levels): number for number, levels in enumerate(cells)}
+    rows = [(run.run_id, run.cell.variant, run.seed, numbers[repr(run.cell.levels)]) for run in ledger.runs]
     return pd.DataFrame(rows, columns=["run_id", "variant", "seed", "cell"])
 
 
-def _frame(table: pa.Table | None) -> pd.DataFrame:
-    return pd.DataFrame({"run_id": pd.Series(dtype=str)}) if table is None else table.to_pandas()
+def _frame(table: pa.Table | None, schema: pa.Schema) -> pd.DataFrame:
+    """The table as a frame; one that was never written has its columns and no rows."""
+    frame: pd.DataFrame = (schema.empty_table() if table is None else table).to_pandas()
+    return frame

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pandas as pd
 
 from harness.findings.contrasts import paired_by_seed
@@ -16,37 +14,36 @@ from harness.stats.paired import sign_flip_test, t_interval
 def effect_by_level(frames: StudyFrames) -> pd.DataFrame:
     """The difference in test accuracy at the last epoch, level by level, averaged over the other factors.
 
+    A factor that this call holds at one level has no row: it would repeat the whole study's effect.
+
     Returns:
         Columns factor, level, variant, baseline_mean, variant_mean, difference, low, high (95 %
         t-interval), p (sign-flip), p_adjusted (Holm over the whole table), n (seeds), diverged_baseline,
         diverged_variant (shares of runs).
     """
     study = frames.study
-    keyed = last_accuracy(frames).merge(
-        frames.runs[["variant", "cell", "seed", "status", *(factor.name for factor in study.factors)]],
-        on=["variant", "cell", "seed"],
+    values = last_accuracy(frames).merge(
+        frames.runs[["variant", "cell", "seed", "status"]], on=["variant", "cell", "seed"]
     )
     rows = []
-    for factor in study.factors:
+    for factor in (factor for factor in study.factors if not factor.fixed):
         for level in factor.levels:
-            here = keyed[keyed[factor.name] == level]
+            cells = [number for number, levels in enumerate(frames.cells) if levels[factor.name] == level]
+            here = values[values["cell"].isin(cells)]
             for other in study.variants:
                 if other.name != study.baseline:
-                    rows.append(_row(frames, here, factor.name, str(level), other.name))
+                    row = _row(here, len(cells), baseline=study.baseline, variant=other.name)
+                    rows.append({"factor": factor.name, "level": str(level), **row})
     table = pd.DataFrame(rows)
     return table.assign(p_adjusted=holm(table["p"])) if rows else table
 
 
-def _row(frames: StudyFrames, here: pd.DataFrame, factor: str, level: str, variant: str) -> dict[str, object]:
-    study = frames.study
-    cells = math.prod(len(other.levels) for other in study.factors if other.name != factor)
-    pairs = paired_by_seed(here, baseline=study.baseline, variant=variant, cells=cells)
+def _row(here: pd.DataFrame, cells: int, *, baseline: str, variant: str) -> dict[str, object]:
+    pairs = paired_by_seed(here, baseline=baseline, variant=variant, cells=cells)
     nan = float("nan")
     interval = t_interval(pairs["difference"]) if len(pairs) else None
     diverged = here.assign(diverged=here["status"] == "diverged").groupby("variant")["diverged"].mean()
     return {
-        "factor": factor,
-        "level": level,
         "variant": variant,
         "baseline_mean": pairs["baseline"].mean(),
         "variant_mean": pairs["variant"].mean(),
@@ -55,6 +52,6 @@ def _row(frames: StudyFrames, here: pd.DataFrame, factor: str, level: str, varia
         "high": interval.high if interval else nan,
         "p": sign_flip_test(pairs["difference"]).p if len(pairs) else nan,
         "n": len(pairs),
-        "diverged_baseline": diverged.get(study.baseline, nan),
+        "diverged_baseline": diverged.get(baseline, nan),
         "diverged_variant": diverged.get(variant, nan),
     }

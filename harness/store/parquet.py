@@ -30,7 +30,8 @@ def write_parquet(table: pa.Table, path: Path) -> None:
         temporary.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        if temporary.exists():
+            temporary.unlink()
         raise StoreError(
             f"{path} can't be written: {error}",
             rule="results are written to a temporary file, synced and renamed",
@@ -47,7 +48,7 @@ def read_parquet(path: Path, *, columns: list[str] | None = None) -> pa.Table:
     try:
         with path.open("rb") as file:
             return pq.ParquetFile(file, page_checksum_verification=True).read(columns=columns)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise StoreError(
             f"{path} is damaged: {error}",
             rule="a file of results is whole, and each page agrees with its checksum",

@@ -89,7 +89,7 @@ class Results:
         if not paths:
             return None
         tables = [read_parquet(path) for path in paths]
-        whole = pa.concat_tables(tables, promote_options="default")
+        whole = pa.concat_tables(tables, promote_options="permissive")
         if run_ids is not None:
             whole = whole.filter(pc.is_in(whole["run_id"], pa.array(sorted(wanted))))
         return whole

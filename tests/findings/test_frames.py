@@ -96,6 +96,24 @@ def test_the_last_attempt_at_a_run_is_the_one_that_is_read(
     ]
 
 
+def test_runs_recorded_before_a_factor_was_declared_bear_its_level(
+    write_run: WriteRun, runs_of: RunsOf, tmp_path: Path
+) -> None:
+    """A run at the default of a new factor keeps its id; its file has no column for the factor."""
+    grown = replace(STUDY, factors=(*STUDY.factors, Factor("dropout", (0.0, 0.25))))
+    old = {run.run_id for run in runs_of(STUDY)}
+    for study in (STUDY, grown):
+        for run in runs_of(study):
+            if study is STUDY or run.run_id not in old:
+                write_run(tmp_path, study, run, fine(run))
+    frames = load_frames(grown, tmp_path)
+    declared = {run.run_id: run.cell.levels for run in runs_of(grown)}
+    assert frames.ledger.counts() == {"completed": 48}
+    for row in frames.runs.to_dict("records"):
+        levels = {factor.name: row[factor.name] for factor in grown.factors}
+        assert levels == declared[row["run_id"]]
+
+
 def test_without_results_the_remedy_is_to_run_the_study(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         load_frames(STUDY, tmp_path / "grid")

@@ -201,7 +201,7 @@ def test_runs_recorded_before_a_factor_was_declared_count_at_their_level(
     assert table["difference"].tolist() == pytest.approx([0.125, 0.125])
 
 
-@pytest.mark.parametrize("name", ["growth", "cell", "value", "diverged"])
+@pytest.mark.parametrize("name", ["growth", "value", "diverged"])
 def test_a_factor_of_ones_own_may_bear_any_name_that_is_no_column(
     name: str, frames_of: FramesOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
