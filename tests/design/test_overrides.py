@@ -59,6 +59,7 @@ def test_seeds_and_epochs_and_data_are_changed_and_nothing_else() -> None:
 def test_a_factor_gets_the_levels_of_the_call() -> None:
     changed = with_overrides(a_study(), assignments=["lr=0.001,0.1,1"])
     assert levels(changed) == {"batch_size": (8, 32), "lr": (0.001, 0.1, 1.0)}
+    assert not any(factor.fixed for factor in changed.factors)
     assert all(type(level) is float for level in levels(changed)["lr"])
 
 
@@ -67,6 +68,10 @@ def test_a_fixed_factor_gives_the_runs_of_the_grid_their_own_ids() -> None:
         (run.cell.variant, run.seed, *run.cell.levels.values()): run.run_id for run in a_study().runs(SHA)
     }
     fixed = with_overrides(a_study(), assignments=["lr=0.1"]).runs(SHA)
+    assert [factor.fixed for factor in with_overrides(a_study(), assignments=["lr=0.1"]).factors] == [
+        False,
+        True,
+    ]
     assert len(fixed) == 2 * 2 * 6
     for run in fixed:
         assert run.cell.levels["lr"] == 0.1
@@ -143,6 +148,14 @@ def test_assignments_are_made_in_turn() -> None:
     changed = with_overrides(a_study(), assignments=["lr=0.5,0.7", "batch_size=64", "lr=0.2", "epochs=3"])
     assert levels(changed) == {"batch_size": (64,), "lr": (0.2,)}
     assert changed.epochs == 3
+
+
+def test_spaces_around_name_and_value_are_dropped() -> None:
+    changed = with_overrides(
+        a_study(), assignments=[" dataset = mnist ", " metrics = brier ", "lr= 0.1 , 0.2"]
+    )
+    assert (changed.dataset, changed.settings) == ("mnist", {"metrics": ("brier",)})
+    assert levels(changed)["lr"] == (0.1, 0.2)
 
 
 def test_a_value_may_hold_an_equals_sign() -> None:

@@ -57,7 +57,7 @@ def _write_run(folder: Path, study: Study, run: Run, ending: Ending) -> None:
     weights = [
         {"epoch": epoch, "layer": layer, "index": index, "value": value, "gradient": None}
         for (layer, index), path in ending.get("paths", {}).items()
-        for epoch, value in reversed(list(enumerate(path)))
+        for epoch, value in sorted(enumerate(path), key=lambda row: (row[0] % 2, -row[0]))
     ]
     accuracy = ending.get("accuracy")
     curves = [{"epoch": 0, "split": "test", "loss": 1.0, "accuracy": accuracy, "seconds": 0.0}]

@@ -16,6 +16,7 @@ from harness.design.factor import Factor
 from harness.design.run import Run
 from harness.design.study import Study
 from harness.design.variant import Variant
+from harness.errors import StoreError
 from harness.findings.endpoints import ENDPOINTS, epochs_to_threshold, last_accuracy, sign_flip_rate
 from harness.findings.frames import StudyFrames, load_frames
 
@@ -70,18 +71,37 @@ def test_chance_is_one_over_the_number_of_classes(classes: int, frames_of: Frame
     assert set(told(last_accuracy(frames)).values()) == {1 / classes}
 
 
+@pytest.mark.parametrize("day", [1, 3], ids=["an earlier call", "a later call"])
+@pytest.mark.parametrize("call_id", ["000", "fff"])
 def test_chance_is_that_of_the_data_on_which_the_runs_were_trained(
+    day: int,
+    call_id: str,
     write_run: Callable[..., None],
     write_call: Callable[..., None],
     runs_of: Callable[[Study], list[Run]],
     tmp_path: Path,
 ) -> None:
-    """The folder also holds an older call on other data, with 100 classes; names of calls are random."""
+    """The folder also holds a call on other data (`--set dataset=...`), with 100 classes."""
     for run in runs_of(STUDY):
         write_run(tmp_path, STUDY, run, {"status": "diverged", "call_id": "aaa"})
-    write_call(tmp_path, call_id="fff", classes=100, day=1)
+    write_call(tmp_path, call_id=call_id, classes=100, day=day)
     write_call(tmp_path, call_id="aaa", classes=10, day=2)
     assert set(told(last_accuracy(load_frames(STUDY, tmp_path))).values()) == {0.1}
+
+
+def test_without_provenance_chance_is_not_known_but_accuracy_is(
+    write_run: Callable[..., None], runs_of: Callable[[Study], list[Run]], tmp_path: Path
+) -> None:
+    for run in runs_of(STUDY):
+        write_run(tmp_path, STUDY, run, {"accuracy": 0.75})
+    assert set(told(last_accuracy(load_frames(STUDY, tmp_path))).values()) == {0.75}
+    write_run(tmp_path, STUDY, runs_of(STUDY)[0], {"status": "diverged", "attempt": 2})
+    frames = load_frames(STUDY, tmp_path)
+    with pytest.raises(StoreError) as caught:
+        last_accuracy(frames)
+    assert caught.value.received == "no provenance beside the runs of 'two'"
+    assert "a diverged run counts as chance" in caught.value.rule
+    assert "bring the folder `provenance`" in caught.value.remedy
 
 
 def test_a_run_that_never_reaches_the_threshold_is_censored_at_the_last_epoch(frames_of: FramesOf) -> None:
@@ -151,7 +171,7 @@ def test_the_rate_of_a_run_is_the_mean_over_its_weights(frames_of: FramesOf) -> 
 
 
 def test_epochs_are_taken_in_their_order_and_ten_follows_nine(frames_of: FramesOf) -> None:
-    path = [float(epoch) for epoch in range(13)]  # the rows are written last epoch first
+    path = [float(epoch) for epoch in range(13)]  # the rows are written out of order
     path[11] = 0.0  # ... 9, 10, 0, 12: + − +
     frames = frames_of(STUDY, lambda _: {"paths": {("conv1.weight", "0"): path}})
     assert list(told(sign_flip_rate(frames)).values()) == pytest.approx([2 / 11] * 6)

@@ -43,6 +43,7 @@ def fine(run: Run) -> Ending:
 def test_every_row_bears_the_variant_seed_and_cell_of_its_run(frames_of: FramesOf) -> None:
     frames = frames_of(STUDY, fine)
     grid = [(batch_size, lr) for batch_size in (8, 16) for lr in (0.01, 0.1, 1.0)]
+    assert [(levels["batch_size"], levels["lr"]) for levels in frames.cells] == grid
     told = {}
     for row in frames.runs.to_dict("records"):
         assert row["cell"] == grid.index((row["batch_size"], row["lr"]))
@@ -112,6 +113,24 @@ def test_runs_recorded_before_a_factor_was_declared_bear_its_level(
     for row in frames.runs.to_dict("records"):
         levels = {factor.name: row[factor.name] for factor in grown.factors}
         assert levels == declared[row["run_id"]]
+
+
+def test_the_calls_of_the_runner_stand_in_the_order_of_their_start(
+    frames_of: FramesOf, write_call: Callable[..., None], tmp_path: Path
+) -> None:
+    for call_id, day in (("bbb", 4), ("zzz", 2), ("aaa", 3)):
+        write_call(tmp_path / "grid", call_id=call_id, day=day)
+    assert frames_of(STUDY, fine).provenance["call_id"].tolist() == ["call", "zzz", "aaa", "bbb"]
+
+
+def test_tables_that_were_never_written_have_their_columns_and_no_rows(frames_of: FramesOf) -> None:
+    frames = frames_of(STUDY, lambda _: {"status": "failed"})
+    for table, columns in (
+        (frames.curves, {"run_id", "epoch", "split", "loss", "accuracy", "seconds"}),
+        (frames.weights, {"run_id", "epoch", "layer", "index", "value", "gradient"}),
+    ):
+        assert len(table) == 0
+        assert set(table.columns) == columns | {"variant", "seed", "cell"}
 
 
 def test_without_results_the_remedy_is_to_run_the_study(tmp_path: Path) -> None:

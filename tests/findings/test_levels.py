@@ -170,6 +170,18 @@ def test_levels_of_every_type_are_told_apart(factor: Factor, frames_of: FramesOf
     assert table["n"].tolist() == [6, 6]
 
 
+def test_a_factor_that_is_held_at_one_level_has_no_row(frames_of: FramesOf) -> None:
+    fixed = Factor("lr", (0.1,), fixed=True)
+    study = replace(STUDY, factors=(fixed, Factor("batch_size", (8, 16))), variants=STUDY.variants[:2])
+    table = effect_by_level(frames_of(study, better_by_an_eighth))
+    assert list(zip(table["factor"], table["level"], strict=True)) == [
+        ("batch_size", "8"),
+        ("batch_size", "16"),
+    ]
+    assert table["difference"].tolist() == pytest.approx([0.125, 0.125])
+    assert len(effect_by_level(frames_of(replace(study, factors=(fixed,)), better_by_an_eighth))) == 0
+
+
 def better_by_an_eighth(run: Run) -> Ending:
     return {"accuracy": 0.5 + 0.125 * (run.cell.variant == "bn")}
 

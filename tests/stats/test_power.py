@@ -43,6 +43,14 @@ def test_the_effect_after_a_correction_is_detected_with_that_power_too(pairs: in
     assert power_by_integration(effect, pairs=pairs, alpha=0.05 / family) == pytest.approx(0.8, abs=2e-4)
 
 
+@pytest.mark.parametrize("pairs", [6, 7, 8, 10, 20, 30, 60])
+def test_the_effect_agrees_with_scipys_noncentral_t(pairs: int) -> None:
+    shift = detectable_effect(pairs) * math.sqrt(pairs)
+    critical = float(stats.t.isf(0.025, pairs - 1))
+    power = stats.nct.sf(critical, pairs - 1, shift) + stats.nct.cdf(-critical, pairs - 1, shift)
+    assert float(power) == pytest.approx(0.8, abs=1e-4)
+
+
 @pytest.mark.parametrize("power", [0.5, 0.9, 0.95])
 def test_another_power_can_be_asked_for(power: float) -> None:
     effect = detectable_effect(12, power=power)
