@@ -67,11 +67,14 @@ def _execute(path: Path) -> object:
     if spec is None or spec.loader is None:
         raise InputError(f"{path}", rule="a study file is a Python file", remedy="name it *.py")
     module = importlib.util.module_from_spec(spec)
+    before = sys.modules.get(spec.name)
+    sys.modules[spec.name] = module  # dataclasses and pickle look a module up by its name
     try:
         spec.loader.exec_module(module)
     except SyntaxError as error:
+        where = path if _same(error.filename, path) else Path(error.filename or path)
         raise InputError(
-            f"{path}, line {error.lineno}: {error.msg}: {(error.text or '').strip()}",
+            f"{where}, line {error.lineno}: {error.msg}: {(error.text or '').strip()}",
             rule="a study file is valid Python",
             remedy="mend the line",
         ) from None
@@ -80,18 +83,27 @@ def _execute(path: Path) -> object:
         raise InputError(
             f"{path}, line {line}: {error.received}", rule=error.rule, remedy=error.remedy
         ) from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         line = _line_in(path, error)
         raise InputError(
             f"{path}, line {line}: {type(error).__name__}: {error}",
             rule="a study file runs without error",
             remedy="mend the line; `python FILE` shows the whole traceback",
         ) from None
+    finally:
+        if before is None:
+            del sys.modules[spec.name]
+        else:
+            sys.modules[spec.name] = before
     return module
+
+
+def _same(filename: str | None, path: Path) -> bool:
+    return filename is not None and Path(filename).resolve() == path.resolve()
 
 
 def _line_in(path: Path, error: BaseException) -> int | None:
     """The last line of the study file that took part in an error."""
     frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if Path(frame.filename) == path or frame.filename == str(path)]
+    lines = [frame.lineno for frame in frames if _same(frame.filename, path)]
     return lines[-1] if lines else None

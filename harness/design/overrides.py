@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
@@ -50,13 +51,14 @@ def _assigned(study: Study, name: str, text: str) -> Study:
             rule="--set names a factor of the study, a setting, epochs or dataset",
             remedy=nearest(name, {*factors, *KNOWN, "epochs", "dataset"}),
         )
-    if name in KNOWN and isinstance(KNOWN[name].default, tuple):
-        values: tuple[Scalar, ...] = tuple(text.split(","))
+    if name in KNOWN and isinstance(KNOWN[name].default, tuple) and name not in factors:
+        values: tuple[Scalar, ...] = tuple(re.split(r",(?!\d)", text))  # an index has commas of its own
         return replace(study, settings={**study.settings, name: values})
     values = tuple(_parsed(part.strip(), name, factors.get(name), where=where) for part in text.split(","))
     if name in factors or len(values) > 1:
         factor = Factor(name, values, fixed=len(values) == 1)
-        return replace(study, factors=tuple({**factors, name: factor}.values()))
+        settings = {key: value for key, value in study.settings.items() if key != name}
+        return replace(study, settings=settings, factors=tuple({**factors, name: factor}.values()))
     return replace(study, settings={**study.settings, name: cast("Value", values[0])})
 
 

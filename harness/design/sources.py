@@ -46,7 +46,7 @@ def _local_modules(start: str) -> dict[str, Path]:
     while waiting:
         name = waiting.pop()
         path = _locate(name)
-        if name in found or path is None or any(path.is_relative_to(root) for root in _INSTALLED):
+        if name in found or path is None or _installed(path):
             continue
         found[name] = path
         parents = [name.rsplit(".", depth)[0] for depth in range(1, name.count(".") + 1)]
@@ -54,10 +54,16 @@ def _local_modules(start: str) -> dict[str, Path]:
     return found
 
 
+def _installed(path: Path) -> bool:
+    if any(path.is_relative_to(root) for root in _INSTALLED):
+        return True
+    return not {"site-packages", "dist-packages"}.isdisjoint(path.parts)
+
+
 def _imports(module: str, path: Path) -> list[str]:
     """Every name that a module's import statements could mean as a module."""
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = ast.parse(path.read_bytes())
     except SyntaxError as error:
         raise InputError(
             f"{path.name}, line {error.lineno}: {error.msg}",
@@ -80,11 +86,11 @@ def _imports(module: str, path: Path) -> list[str]:
 
 def _locate(name: str) -> Path | None:
     """The source file of a module, found without importing it or its packages."""
-    search: list[str] | None = sys.path
+    search: list[str] = sys.path
     spec = None
-    parts = name.split(".")
-    for end in range(1, len(parts) + 1):
-        spec = importlib.machinery.PathFinder.find_spec(".".join(parts[:end]), search)
+    for part in name.split("."):
+        # By its last part alone: for a dotted name the finder asks an imported parent for its path.
+        spec = importlib.machinery.PathFinder.find_spec(part, search)
         if spec is None:
             return None
         search = list(spec.submodule_search_locations or [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
 from harness.design.factor import Factor
 from harness.design.run import Cell, Run
@@ -126,7 +127,7 @@ class Study:
             data_sha256: content hash of the data set, part of each run's fingerprint.
         """
         variants = {variant.name: variant for variant in self.variants}
-        sources = {name: source_hash(v.build) if v.build else None for name, v in variants.items()}
+        hashes = cache(source_hash)
         runs = []
         for seed, cell in itertools.product(range(self.seeds), list(self.cells())):
             variant = variants[cell.variant]
@@ -144,7 +145,17 @@ class Study:
                         if variant.build or name not in KNOWN or value != KNOWN[name].default
                     },
                     build=variant.build,
-                    source=sources[cell.variant],
+                    source="+".join(hashes(name) for name in _imported(variant.build, chosen)) or None,
                 )
             )
         return runs
+
+
+def _imported(build: str | None, chosen: dict[str, Value]) -> list[str]:
+    """What a run takes from modules of the user's: its network, loss and metrics, as 'module:function'."""
+    names = [build] if build else []
+    for setting in ("loss", "metrics"):
+        value = chosen.get(setting)
+        listed = (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ()
+        names += [str(name) for name in listed if ":" in str(name)]
+    return names

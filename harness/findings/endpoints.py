@@ -82,18 +82,19 @@ def sign_flip_rate(frames: StudyFrames) -> pd.DataFrame:
 
 
 def _chance(frames: StudyFrames) -> float:
-    """1 / number of classes, which every call of the runner records.
+    """1 / number of classes, which the calls that trained the runs record: they share one data set.
 
     Raises:
-        StoreError: no call is recorded.
+        StoreError: none of these calls is recorded.
     """
-    if frames.provenance.empty:
+    calls = frames.provenance[frames.provenance["call_id"].isin(frames.runs["call_id"])]
+    if calls.empty:
         raise StoreError(
             f"no provenance beside the runs of {frames.study.name!r}",
             rule="a diverged run counts as chance, and the number of classes stands in `provenance`",
             remedy="bring the folder `provenance` from where the runs were trained",
         )
-    return 1.0 / float(json.loads(frames.provenance["data"].iloc[-1])["classes"])
+    return 1.0 / float(json.loads(calls["data"].iloc[-1])["classes"])
 
 
 ENDPOINTS = (

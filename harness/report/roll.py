@@ -47,10 +47,10 @@ def call_roll(frames: StudyFrames) -> Roll:
     """Recorded runs: without outcome, diverged, completed; within these by seed, combination, variant."""
     factors = tuple(factor.name for factor in frames.study.factors)
     order = [variant.name for variant in frames.study.variants]
-    runs = frames.runs.assign(
-        rank=frames.runs["status"].map({status: i for i, status in enumerate(FIRST)}).fillna(len(FIRST)),
-        place=frames.runs["variant"].map({name: i for i, name in enumerate(order)}),
-    ).sort_values(["rank", "seed", "cell", "place"])
+    urgency = frames.runs["status"].map({status: i for i, status in enumerate(FIRST)}).fillna(len(FIRST))
+    place = frames.runs["variant"].map({name: i for i, name in enumerate(order)})
+    by = np.lexsort((place, frames.runs["cell"], frames.runs["seed"], urgency))
+    runs = frames.runs.iloc[by]
     columns = {
         "run_id": runs["run_id"],
         "variant": runs["variant"],

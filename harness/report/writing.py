@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from pathlib import Path
 
 from harness.design.study import Study
-from harness.errors import StoreError
 from harness.findings.contrasts import compare
 from harness.findings.frames import load_frames
 from harness.findings.levels import effect_by_level
 from harness.report.page import compose, render
-from harness.store.parquet import sync_folder
+from harness.store.files import write_whole
 
 
 def write_report(study: Study, *, results: Path, out: Path, data_dir: Path | None = None) -> Path:
@@ -36,26 +33,6 @@ def write_report(study: Study, *, results: Path, out: Path, data_dir: Path | Non
     frames = load_frames(study, results, data_dir=data_dir)
     report = compose(frames, contrasts=compare(frames), effects=effect_by_level(frames))
     path = out / f"{study.name}.html"
-    _write_whole(render(report), path)
+    page = render(report).encode()
+    write_whole(path, lambda file: file.write(page), option="--out")
     return path
-
-
-def _write_whole(text: str, path: Path) -> None:
-    """Write to a temporary name, sync and rename: the path holds the old report or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_folder(path.parent)
-    except OSError as error:
-        with contextlib.suppress(OSError):  # what went wrong first is what the user should read
-            temporary.unlink()
-        raise StoreError(
-            f"{path} can't be written: {error}",
-            rule="a report is written to a temporary file, synced and renamed",
-            remedy="free some space or give another folder with --out, then call again",
-        ) from error

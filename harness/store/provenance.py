@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import uuid
@@ -36,7 +37,7 @@ def describe_call(
         "call_id": uuid.uuid4().hex[:12],
         "started_at": datetime.now(UTC),
         "study": study,
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "harness": metadata.version("ablation-harness"),
         "versions": json.dumps({"python": platform.python_version(), **_versions()}),
         "git_commit": commit,

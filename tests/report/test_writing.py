@@ -53,7 +53,7 @@ def test_a_report_that_can_not_be_finished_leaves_the_old_one(
     def refuse(descriptor: int) -> None:
         raise OSError(28, f"No space left on device ({descriptor})")
 
-    monkeypatch.setattr("harness.report.writing.os.fsync", refuse)
+    monkeypatch.setattr("harness.store.files.os.fsync", refuse)
     with pytest.raises(StoreError, match="No space left"):
         write_report(whole.study, results=whole.folder, out=tmp_path)
     assert path.read_text() == "yesterday's report"

@@ -195,7 +195,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_temporary(
     with pytest.raises(StoreError) as caught:
         write_parquet(a_table(seed=2), path)
     assert caught.value.received == f"{path} can't be written: [Errno 28] No space left on device"
-    assert caught.value.rule == "results are written to a temporary file, synced and renamed"
+    assert caught.value.rule == "a file is written to a temporary name, synced and renamed"
     assert "free some space or give another folder with --results" in caught.value.remedy
     assert folder_of(tmp_path) == (["x.parquet"] if old else [])
     if old:
