@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shlex
 import sys
 import time
@@ -15,13 +14,19 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from harness.console.tables import design_facts, facts_table, status_table, studies_table
+from harness.console.tables import (
+    facts_table,
+    plan_facts,
+    runs_table,
+    status_table,
+    studies_table,
+)
 from harness.console.words import duration
 from harness.design.loading import load_study, study_files
 from harness.design.overrides import with_overrides
-from harness.design.resolution import ALPHA, check_seeds, smallest_p, tests_in_family
+from harness.design.resolution import check_seeds
 from harness.design.study import Study
-from harness.errors import HarnessError, InputError
+from harness.errors import HarnessError, InputError, nearest
 
 # Each command imports what it needs itself: `list` answers without pandas, `status` without torch.
 
@@ -46,7 +51,10 @@ Assignments = Annotated[
 ]
 DataDir = Annotated[
     Path | None,
-    typer.Option("--data-dir", help="Where your data are; default: HARNESS_DATA, then the cache."),
+    typer.Option(
+        "--data-dir",
+        help="Where your data are; default: HARNESS_DATA. Then the cache is looked at, then the network.",
+    ),
 ]
 ResultsDir = Annotated[Path, typer.Option("--results", help="Folder of results.")]
 RESULTS = Path("results")
@@ -57,10 +65,13 @@ def main() -> None:
     try:
         app()
     except HarnessError as error:
-        err.print(f"[red bold]error:[/] {_escaped(error.received)}")
-        err.print(f"  [bold]rule:[/] {_escaped(error.rule)}")
-        err.print(f"  [bold]remedy:[/] {_escaped(error.remedy)}")
+        err.print(f"[red bold]error:[/] {escape(error.received)}")
+        err.print(f"  [bold]rule:[/] {escape(error.rule)}")
+        err.print(f"  [bold]remedy:[/] {escape(error.remedy)}")
         sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        err.print("interrupted")
+        sys.exit(130)
 
 
 @app.command("list")
@@ -71,7 +82,7 @@ def list_studies() -> None:
         try:
             studies[name] = load_study(name)
         except HarnessError as error:
-            studies[name] = _escaped(error.received)
+            studies[name] = error.received
     if not studies:
         raise InputError(
             f"no study files in {Path('studies').resolve()}",
@@ -91,41 +102,17 @@ def plan(
 ) -> None:
     """Show what a study trains, how long it takes here, and the smallest effect it can detect."""
     from harness.runner.estimating import estimate
-    from harness.stats.power import detectable_effect
     from harness.store.ledger import open_ledger
+    from harness.store.machine import cores
     from harness.store.results import Results
 
     declared = _declared(study, assignments, seeds)
     warning = check_seeds(declared)
     folder = Results(results / declared.name)
-    ledger = open_ledger(declared, folder, data_dir=data_dir)
-    missing = ledger.unfinished(retry_failed=False)
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    guess = estimate(missing, recorded=folder.runs(), workers=workers)
-    family, pairs = tests_in_family(declared), declared.seeds
-    out.print(
-        facts_table(
-            [
-                *design_facts(declared),
-                (
-                    "packs",
-                    f"{len(missing):,} (one run each) still to train, {workers} at a time on CPU cores",
-                ),
-                (
-                    "time here",
-                    f"about {duration(guess.seconds)} ({guess.basis})" if guess.seconds else guess.basis,
-                ),
-                ("smallest p", f"{smallest_p(pairs):.2g} (exact sign-flip test on {pairs} pairs)"),
-                ("after Holm", f"{min(1.0, smallest_p(pairs) * family):.2g} (family of {family} tests)"),
-                (
-                    "detectable",
-                    f"dz = {detectable_effect(pairs, alpha=ALPHA):.2f} at 80 % power, "
-                    f"{detectable_effect(pairs, alpha=ALPHA / family):.2f} after correction: mean difference "
-                    "in standard deviations of the differences (paired t; sign-flip needs a little more)",
-                ),
-            ]
-        )
-    )
+    missing = open_ledger(declared, folder, data_dir=data_dir).unfinished(retry_failed=False)
+    recorded = folder.runs(columns=("variant", "status", "wall_seconds", "epochs"))
+    guess = estimate(missing, recorded=recorded, workers=cores())
+    out.print(facts_table(plan_facts(declared, missing=len(missing), workers=cores(), guess=guess)))
     if warning:
         err.print(f"[yellow]warning:[/] {warning}")
 
@@ -178,11 +165,12 @@ def status(
     study: StudyName,
     seeds: Seeds = None,
     assignments: Assignments = None,
+    list_runs: Annotated[bool, typer.Option("--runs", help="List every run with its RUN_ID.")] = False,
     results: ResultsDir = RESULTS,
     data_dir: DataDir = None,
 ) -> None:
     """Show what of a study is done, missing, diverged, failed."""
-    from harness.store.ledger import FINISHED, open_ledger
+    from harness.store.ledger import FINISHED, UNKNOWN_DATA, open_ledger
     from harness.store.results import Results
 
     declared = _declared(study, assignments, seeds)
@@ -191,12 +179,20 @@ def status(
     out.print(status_table(ledger))
     if ledger.foreign:
         out.print(f"{ledger.foreign} recorded runs have other settings, epochs or data: not in the report")
-    recorded = folder.runs()
-    rows = [] if recorded is None else recorded.select(["run_id", "status", "error"]).to_pylist()
+    if list_runs and ledger.data_sha256 == UNKNOWN_DATA:
+        raise InputError(
+            f"the content of {declared.dataset} is not known yet",
+            rule="a RUN_ID tells one content of the data from another, so the data must have been opened once",
+            remedy=f"`harness data {study}` opens them",
+        )
+    if list_runs:
+        out.print(runs_table(ledger))
+    recorded = folder.runs(columns=("status", "error"))
+    rows = [] if recorded is None else recorded.to_pylist()
     for row in rows:
         if row["run_id"] in ledger.status and row["status"] not in FINISHED:
             reason = (row["error"] or "").strip().splitlines()[-1:]
-            out.print(f"[red]{row['status']}[/] {row['run_id']}: {_escaped(''.join(reason))}")
+            out.print(f"[red]{row['status']}[/] {row['run_id']}: {escape(''.join(reason))}")
 
 
 @app.command()
@@ -212,7 +208,14 @@ def report(
     from harness.report.writing import write_report
 
     declared = _declared(study, assignments, seeds)
-    path = write_report(declared, results=results / declared.name, out=out_dir, data_dir=data_dir)
+    words = [
+        study,
+        *(f"--set={text}" for text in assignments or ()),
+        *([f"--seeds={seeds}"] if seeds else []),
+    ]
+    path = write_report(
+        declared, results=results / declared.name, out=out_dir, data_dir=data_dir, words=words
+    )
     _say(f"report: {path}")
 
 
@@ -225,7 +228,6 @@ def export(
     """Write a table as CSV to standard output."""
     from pyarrow import csv
 
-    from harness.errors import nearest
     from harness.store.results import Results
     from harness.store.tables import TABLES
 
@@ -268,7 +270,7 @@ def replicate(
         typer.echo(json.dumps([dataclasses.asdict(epoch) for epoch in log], indent=1))
     else:
         out.print(agreement_table(log))
-    _say(f"{epochs} epochs of each network in {duration(time.monotonic() - began)}")
+    _say(f"{epochs} epoch{'s' if epochs > 1 else ''} of each network in {duration(time.monotonic() - began)}")
     apart = disagreements(log)
     if apart:
         _say(f"{len(apart)} figures lie outside their tolerance: {', '.join(apart)}")
@@ -285,17 +287,25 @@ def data(
 ) -> None:
     """Fetch, verify and cache a data set; draw a contact sheet of it."""
     from harness.console.progress import DataProgress
-    from harness.data import open_dataset
+    from harness.data import dataset_names, open_dataset
     from harness.data.sheet import contact_sheet
+    from harness.store.files import write_whole
 
-    wanted = load_study(name).dataset if name in study_files() or name.endswith(".py") else name
+    studies = study_files()
+    wanted = load_study(name).dataset if name in studies or name.endswith(".py") else name
+    if wanted == name and not name.startswith("folder:") and name not in dataset_names():
+        raise InputError(
+            f"neither a study nor a data set is named {name!r}",
+            rule="STUDY-OR-NAME is a study, a data set, or folder:PATH for pictures of your own",
+            remedy=nearest(name, [*studies, *dataset_names(), "folder:PATH"]),
+        )
     began = time.monotonic()
     with DataProgress(err) as progress:
         dataset = open_dataset(wanted, data_dir=data_dir, report=progress.report)
     seconds = time.monotonic() - began
-    out_dir.mkdir(parents=True, exist_ok=True)
     sheet = out_dir / f"data-{Path(dataset.name.removeprefix('folder:')).name}.png"
-    contact_sheet(dataset).save(sheet)
+    picture = contact_sheet(dataset)
+    write_whole(sheet, lambda file: picture.save(file, "PNG"), option="--out")
     channels, height, width = dataset.train.images.shape[1:]
     out.print(
         facts_table(
@@ -320,11 +330,7 @@ def _declared(name: str, assignments: list[str] | None, seeds: int | None) -> St
 
 def _say(line: str) -> None:
     """A line for a person, on standard error, so that standard output stays for results."""
-    err.print(_escaped(line), soft_wrap=True)
-
-
-def _escaped(text: str) -> str:
-    return escape(text)
+    err.print(escape(line), soft_wrap=True)
 
 
 def _this_command() -> str:

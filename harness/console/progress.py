@@ -9,7 +9,6 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     SpinnerColumn,
     TaskID,
@@ -18,7 +17,7 @@ from rich.progress import (
 )
 
 from harness.console.words import duration
-from harness.runner.events import Advanced, Event, Finished, Started
+from harness.runner.events import Advanced, Event, Finished, Preparing, Started
 from harness.store.ledger import FINISHED
 
 PLAIN_SECONDS = 10.0
@@ -37,13 +36,12 @@ class ProgressView:
         self._progress = Progress(
             SpinnerColumn(),
             BarColumn(bar_width=30),
-            MofNCompleteColumn(),
             TextColumn("{task.description}"),
             console=console,
             disable=not self._live,
             transient=True,
         )
-        self._task = self._progress.add_task("starting workers", total=None)
+        self._task = self._progress.add_task("looking at what is done", total=None)
         self._started: Started | None = None
         self._counts: Counter[str] = Counter()
         self._images, self._first_images = 0, 0
@@ -63,18 +61,28 @@ class ProgressView:
 
     def on_event(self, event: Event) -> None:
         """Take in what the runner tells."""
+        if isinstance(event, Preparing):
+            self._progress.update(self._task, total=event.total, completed=event.done, description=event.what)
+            return
         if isinstance(event, Started):
-            self._started = event
-            self._progress.update(self._task, total=event.runs)
-            where = "in this process" if event.workers == 0 else f"on {event.workers} {event.device} workers"
-            self._say(f"{event.runs:,} runs to train {where}; {event.done:,} were done before")
+            self._start(event)
         elif isinstance(event, Advanced):
             self._advance(event.images)
         elif isinstance(event, Finished):
             self._counts[event.status] += 1
             if event.error:
-                self._say(f"{event.run.run_id} {event.status}: {event.error.strip().splitlines()[-1]}")
+                self._say(f"{event.run_id} {event.status}: {event.error.strip().splitlines()[-1]}")
         self._show()
+
+    def _start(self, event: Started) -> None:
+        self._started = event
+        self._began = self._spoke = time.monotonic()
+        self._progress.update(self._task, total=event.images, completed=0)
+        where = "in this process"
+        if event.workers:
+            where = f"on {event.workers} {event.device} worker{'s' if event.workers > 1 else ''}"
+        before = f"; {event.done:,} were done before" if event.done else ""
+        self._say(f"{event.runs:,} run{'s' if event.runs > 1 else ''} to train {where}{before}")
 
     def _advance(self, images: int) -> None:
         if self._images == 0 and images > 0:  # the clock starts when the first epoch is done
@@ -83,22 +91,26 @@ class ProgressView:
 
     def _show(self) -> None:
         line = self._line()
-        self._progress.update(self._task, completed=self.finished, description=line)
-        if not self._live and self.finished and time.monotonic() - self._spoke >= PLAIN_SECONDS:
+        self._progress.update(self._task, completed=self._images, description=line)
+        if not self._live and time.monotonic() - self._spoke >= PLAIN_SECONDS:
             self._spoke = time.monotonic()
-            total = self._started.runs if self._started else 0
-            self._say(f"{self.finished:,}/{total:,} runs · {line}")
+            self._say(line)
 
     def _line(self) -> str:
-        """Failures, divergences, speed and time to go."""
+        """Runs done, failed and diverged, speed and time to go."""
+        if self._started is None:
+            return ""
         failed = sum(count for status, count in self._counts.items() if status not in FINISHED)
-        parts = [f"{failed} failed · {self._counts['diverged']} diverged"]
+        parts = [f"{self.finished:,}/{self._started.runs:,} runs"]
+        parts += [f"{failed} failed · {self._counts['diverged']} diverged"]
         elapsed = time.monotonic() - self._began
         seen = self._images - self._first_images
-        if self._started and seen > 0 and elapsed > 0:
+        if seen > 0 and elapsed > 0:
             rate = seen / elapsed
             to_go = max(0, self._started.images - self._images) / rate
             parts += [f"{rate:,.0f} images/s", f"{duration(to_go)} left"]
+        elif not self._images:
+            parts.append("workers are starting")
         return " · ".join(parts)
 
 

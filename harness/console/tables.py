@@ -6,11 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from harness.console.words import duration
+from harness.design.resolution import ALPHA, smallest_p, tests_in_family
 from harness.design.study import Study
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # `list` answers without pyarrow and scipy
+    from harness.runner.estimating import Estimate
     from harness.store.ledger import Ledger
 
 STATUSES = ("completed", "diverged", "failed", "timeout", "oom", "missing")
@@ -23,11 +28,11 @@ def studies_table(studies: Mapping[str, Study | str]) -> Table:
         table.add_column(column, justify="right" if column in ("cells", "seeds", "runs") else "left")
     for name, study in studies.items():
         if isinstance(study, str):
-            table.add_row(name, "", "", "", "", f"[red]{study}")
+            table.add_row(name, "", "", "", "", Text(study, style="red"))
         else:
             cells = study.size // study.seeds
             counts = (str(cells), str(study.seeds), f"{study.size:,}")
-            table.add_row(name, study.dataset, *counts, study.question)
+            table.add_row(name, escape(study.dataset), *counts, escape(study.question))
     return table
 
 
@@ -37,7 +42,7 @@ def facts_table(facts: Iterable[tuple[str, str]]) -> Table:
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
     for what, value in facts:
-        table.add_row(what, value)
+        table.add_row(what, escape(value))
     return table
 
 
@@ -57,6 +62,45 @@ def design_facts(study: Study) -> list[tuple[str, str]]:
         ("epochs", str(study.epochs)),
         ("runs", f"{cells} cells × {study.seeds} seeds = {study.size:,} runs"),
     ]
+
+
+def plan_facts(study: Study, *, missing: int, workers: int, guess: Estimate) -> list[tuple[str, str]]:
+    """What a study costs here and what it can show, line by line.
+
+    Args:
+        study: the declaration.
+        missing: runs that are still to train.
+        workers: how many train side by side.
+        guess: the time they take.
+    """
+    from harness.stats.power import detectable_effect
+
+    family, pairs = tests_in_family(study), study.seeds
+    effect, corrected = (detectable_effect(pairs, alpha=a) for a in (ALPHA, ALPHA / family))
+    time = guess.basis if not guess.seconds else f"about {duration(guess.seconds)} ({guess.basis})"
+    return [
+        *design_facts(study),
+        ("packs", f"{missing:,} (one run each) still to train, {workers} at a time on CPU cores"),
+        ("time here", time),
+        ("smallest p", f"{smallest_p(pairs):.2g} (exact sign-flip test on {pairs} pairs)"),
+        ("after Holm", f"{min(1.0, smallest_p(pairs) * family):.2g} (family of {family} tests)"),
+        (
+            "detectable",
+            f"dz = {effect:.2f} at 80 % power, {corrected:.2f} after correction: mean difference in standard "
+            "deviations of the differences (paired t; sign-flip needs a little more)",
+        ),
+    ]
+
+
+def runs_table(ledger: Ledger) -> Table:
+    """Every declared run with its levels and how far it has come."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("run_id", "levels", "status"):
+        table.add_column(column, no_wrap=True)
+    for run in ledger.runs:
+        levels = ", ".join(f"{name}={level}" for name, level in run.cell.levels.items())
+        table.add_row(run.run_id, escape(levels), ledger.status.get(run.run_id, "missing"))
+    return table
 
 
 def status_table(ledger: Ledger) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
-from harness.design.settings import KNOWN, Scalar, check_setting
+from harness.design.settings import FACTS, KNOWN, Scalar, check_setting
 from harness.errors import InputError
 
 RESERVED = frozenset(
@@ -44,10 +44,11 @@ class Factor:
             raise InputError(
                 where, rule="a factor's name is a Python identifier", remedy="use letters, digits and _"
             )
-        if self.name in RESERVED:
+        if self.name in (*RESERVED, *FACTS):
             raise InputError(
-                f"{where} bears the name of a column",
-                rule="a factor's levels stand in a column of their own in the table `runs`",
+                f"{where} bears the name of a column or of a fact of the data",
+                rule="a factor's levels stand in a column of their own in the table `runs`; "
+                f"{', '.join(FACTS)} are the data's",
                 remedy="choose another name for the factor",
             )
         levels = tuple(self.levels) if isinstance(self.levels, list | tuple) else (self.levels,)

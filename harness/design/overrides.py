@@ -51,6 +51,13 @@ def _assigned(study: Study, name: str, text: str) -> Study:
             rule="--set names a factor of the study, a setting, epochs or dataset",
             remedy=nearest(name, {*factors, *KNOWN, "epochs", "dataset"}),
         )
+    fixers = [variant.name for variant in study.variants if name in variant.settings]
+    if fixers:
+        raise InputError(
+            f"{where}, which {' and '.join(map(repr, fixers))} set themselves",
+            rule="--set changes what all variants share; what sets a variant apart stays",
+            remedy="change the variant in the study file",
+        )
     if name in KNOWN and isinstance(KNOWN[name].default, tuple) and name not in factors:
         values: tuple[Scalar, ...] = tuple(re.split(r",(?!\d)", text))  # an index has commas of its own
         return replace(study, settings={**study.settings, name: values})

@@ -54,8 +54,9 @@ class Run:
 
     @cached_property
     def fingerprint(self) -> str:
-        """What the run's numbers depend on: a hash of the declaration, a dash, a hash of the data.
+        """What the run's numbers depend on: a hash of the declaration, a dash, the data's content hash.
 
+        The data's name stays out: the same content under another path gives the same numbers.
         Settings at their defaults stay out, so that a setting added to the harness later leaves old
         runs valid; whoever changes a default raises `NUMERICS`.
         """
@@ -64,7 +65,6 @@ class Run:
             "settings": self.given,
             "seed": self.seed,
             "epochs": self.epochs,
-            "dataset": self.dataset,
             "build": self.build,
             "source": self.source,
             "numerics": NUMERICS,

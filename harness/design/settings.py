@@ -21,12 +21,14 @@ class Setting:
         rule: the rule in words, as an error message says it.
         accepts: the rule as a test of a value.
         meaning: one line for readers.
+        choices: the names that are possible, where only some are.
     """
 
     default: Value
     rule: str
     accepts: Callable[[Value], bool]
     meaning: str
+    choices: tuple[str, ...] = ()
 
 
 def _is_number(value: Value) -> bool:
@@ -55,16 +57,29 @@ def _share(default: float, meaning: str) -> Setting:
 
 def _choice(default: str, others: tuple[str, ...], meaning: str) -> Setting:
     names = (default, *others)
-    return Setting(default, f"one of {', '.join(names)}", lambda value: value in names, meaning)
+    return Setting(default, f"one of {', '.join(names)}", lambda value: value in names, meaning, names)
 
 
 def _name(default: str, rule: str, meaning: str) -> Setting:
     return Setting(default, rule, lambda value: isinstance(value, str) and bool(value), meaning)
 
 
-def _names(rule: str, meaning: str) -> Setting:
+def _rate(default: float, meaning: str) -> Setting:
     def accepts(value: Value) -> bool:
-        return isinstance(value, str) or (isinstance(value, tuple) and all(isinstance(v, str) for v in value))
+        return _is_number(value) and (value == 0 or 2**-16 <= value <= 1 - 2**-16)  # type: ignore[operator]
+
+    return Setting(default, "0, or a number from 2⁻¹⁶ to 1 − 2⁻¹⁶", accepts, meaning)
+
+
+def _names(rule: str, meaning: str, *, taken: tuple[str, ...] = ()) -> Setting:
+    """Names, different from each other and from the taken ones by what follows their colon."""
+
+    def accepts(value: Value) -> bool:
+        listed = (value,) if isinstance(value, str) else value
+        if not isinstance(listed, tuple) or not all(isinstance(name, str) for name in listed):
+            return False
+        ends = [*taken, *(str(name).rpartition(":")[2] for name in listed)]
+        return len(set(ends)) == len(ends)
 
     return Setting((), rule, accepts, meaning)
 
@@ -85,8 +100,10 @@ TRAINING: Mapping[str, Setting] = {
         "what training minimises",
     ),
     "metrics": _names(
-        "names among top3_accuracy, brier, confidence, or 'module:function', called with (logits, labels)",
+        "different names among top3_accuracy, brier, confidence, or 'module:function', called with "
+        "(logits, labels); the function's name becomes a column, so it is none of the curves' own",
         "what is measured beside loss and accuracy",
+        taken=("run_id", "epoch", "split", "loss", "accuracy", "seconds"),
     ),
     "validation": _share(0.0, "share of the training images that is set aside for validation"),
     "probe_size": _whole(1024, 1, "training images on which eval-mode measures are taken each epoch"),
@@ -113,13 +130,16 @@ MODEL: Mapping[str, Setting] = {
     "groups": _whole(4, 1, "groups of group normalisation"),
     "placement": _choice("before", ("after",), "norm before or after the activation"),
     "init": _choice("default", ("kaiming", "xavier", "orthogonal"), "how conv and linear weights start"),
-    "dropout": _share(0.0, "dropout rate"),
+    "dropout": _rate(0.0, "dropout rate"),
     "dropout_place": _choice(
         "activation", ("head",), "dropout after each activation, or before the head only"
     ),
 }
 
 KNOWN: Mapping[str, Setting] = {**TRAINING, **MODEL}
+
+FACTS = ("in_channels", "classes", "image_size")
+"""What the data decide about a network; a user's own `build` may ask for them, no study may set them."""
 
 
 def metric_names(metrics: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -140,10 +160,11 @@ def check_setting(name: str, value: Value, *, where: str) -> Value:
     if isinstance(value, list):
         value = tuple(value)
     if not setting.accepts(value):
+        hint = f"{nearest(str(value), setting.choices)}; " if setting.choices else ""
         raise InputError(
             f"{where}: {name} = {value!r}",
             rule=f"{name} is {setting.rule} ({setting.meaning})",
-            remedy=f"give {name} such a value; the default is {setting.default!r}",
+            remedy=f"{hint}give {name} such a value; the default is {setting.default!r}",
         )
     return value
 
@@ -161,10 +182,34 @@ def check_settings(
         if name in KNOWN:
             checked[name] = check_setting(name, value, where=where)
         elif own_allowed:
-            checked[name] = value
+            checked[name] = _check_own(name, value, where=where)
         else:
             raise unknown_setting(name, where=where)
     return checked
+
+
+def _check_own(name: str, value: Value, *, where: str) -> Value:
+    """A setting of a user's own network: not a fact of the data, and plain enough to be fingerprinted."""
+    if name in FACTS:
+        raise InputError(
+            f"{where}: {name} = {value!r}",
+            rule=f"{', '.join(FACTS)} are facts of the data",
+            remedy="drop the setting, or give it another name",
+        )
+    parts = (
+        list(value.values())
+        if isinstance(value, dict)
+        else value
+        if isinstance(value, list | tuple)
+        else [value]
+    )
+    if not all(part is None or isinstance(part, bool | int | float | str) for part in parts):
+        raise InputError(
+            f"{where}: {name} = {value!r}",
+            rule="a setting is a number, a text, true or false, None, or a list or dict of these",
+            remedy="name what you mean by a text, and let the network look it up",
+        )
+    return tuple(value) if isinstance(value, list) else value
 
 
 def unknown_setting(name: str, *, where: str) -> InputError:

@@ -78,6 +78,13 @@ class Study:
                 rule="a study compares two or more variants with different names",
                 remedy="for instance variants=(Variant('plain'), Variant('bn', norm='batch'))",
             )
+        for first, second in itertools.combinations(self.variants, 2):
+            if (first.build, first.settings) == (second.build, second.settings):
+                raise InputError(
+                    f"{where}: variants {first.name!r} and {second.name!r} are the same",
+                    rule="variants differ in a setting or in their `build`",
+                    remedy="give one of them what sets it apart",
+                )
         if not self.baseline:
             object.__setattr__(self, "baseline", names[0])
         if self.baseline not in names:

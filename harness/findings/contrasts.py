@@ -31,6 +31,7 @@ class Contrast:
         interval: 95 % t-interval of the mean difference, None without pairs.
         p_adjusted: after Holm over the family; NaN without pairs.
         verdict: what the test says of the claim.
+        remark: this study's own figures on the measure, in words; may be empty.
     """
 
     endpoint: Endpoint
@@ -42,6 +43,7 @@ class Contrast:
     interval: Interval | None
     p_adjusted: float
     verdict: Verdict
+    remark: str = ""
 
 
 def compare(frames: StudyFrames) -> list[Contrast]:
@@ -99,6 +101,7 @@ def _contrast(endpoint: Endpoint, values: pd.DataFrame, variant: str, frames: St
         interval=t_interval(pairs["difference"]) if some else None,
         p_adjusted=float("nan"),
         verdict="not measured",
+        remark=endpoint.remark(frames),
     )
 
 

@@ -18,6 +18,11 @@ from harness.errors import StoreError
 from harness.findings.frames import StudyFrames
 
 
+def _no_remark(frames: StudyFrames) -> str:
+    del frames
+    return ""
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """What a finding measures.
@@ -30,6 +35,7 @@ class Endpoint:
         measure: frames → columns variant, cell, seed, value.
         explanation: how the number is made, for a reader who is new to it.
         source: where the measure comes from.
+        remark: frames → a sentence or two with this study's own figures on the measure; may be empty.
     """
 
     name: str
@@ -39,6 +45,7 @@ class Endpoint:
     measure: Callable[[StudyFrames], pd.DataFrame]
     explanation: str
     source: str
+    remark: Callable[[StudyFrames], str] = _no_remark
 
 
 def last_accuracy(frames: StudyFrames) -> pd.DataFrame:
@@ -60,6 +67,19 @@ def epochs_to_threshold(frames: StudyFrames) -> pd.DataFrame:
     return runs[["variant", "cell", "seed"]].assign(value=value)
 
 
+def censoring(frames: StudyFrames) -> str:
+    """The threshold, and how many runs of each variant never came there."""
+    runs = frames.runs[frames.runs["status"].isin(["completed", "diverged"])]
+    never = runs["epochs_to_threshold"].isna() | (runs["status"] == "diverged")
+    thresholds = sorted({run.settings["threshold"] for run in frames.ledger.runs})
+    counts = []
+    for variant in frames.study.variants:
+        own = never[runs["variant"] == variant.name]
+        counts.append(f"{own.sum()} of {len(own)} runs of {variant.name}")
+    named = " and ".join(f"{threshold:g}" for threshold in thresholds)
+    return f"The threshold is a loss of {named}. Censored: {', '.join(counts)}."
+
+
 def sign_flip_rate(frames: StudyFrames) -> pd.DataFrame:
     """Share of successive updates of a sampled weight that turn back, averaged over the weights of a run.
 
@@ -69,7 +89,8 @@ def sign_flip_rate(frames: StudyFrames) -> pd.DataFrame:
     """
     diverged = frames.runs[frames.runs["status"] == "diverged"][["variant", "cell", "seed"]]
     completed = frames.runs.loc[frames.runs["status"] == "completed", "run_id"]
-    weights = frames.weights[frames.weights["run_id"].isin(completed)]
+    drawn = frames.weights["sampled"].astype(bool)  # not those that are watched by name
+    weights = frames.weights[drawn & frames.weights["run_id"].isin(completed)]
     keys = ["run_id", "variant", "cell", "seed"]
     ordered = weights.sort_values([*keys, "layer", "index", "epoch"])
     by_weight = ordered.groupby([*keys, "layer", "index"], sort=False)
@@ -118,6 +139,7 @@ ENDPOINTS = (
         "in evaluation mode, is at or below the threshold. A run that never gets there, or diverges, counts "
         "with the number of epochs that it was given (right-censored).",
         source="the article's second claim",
+        remark=censoring,
     ),
     Endpoint(
         name="smoothness",

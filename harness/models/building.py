@@ -11,14 +11,11 @@ import torch
 from torch import nn
 
 from harness.design.run import Run
-from harness.design.settings import MODEL
+from harness.design.settings import FACTS, MODEL
 from harness.design.streams import stream
 from harness.errors import InputError, nearest
 from harness.models.article import ArticleNet
 from harness.models.initialising import initialise
-
-FACTS = ("in_channels", "classes", "image_size")
-"""What the data decide about a network; a user's own `build` may ask for them by name."""
 
 
 def build_model(run: Run, *, in_channels: int, classes: int, image_size: tuple[int, int]) -> nn.Module:
@@ -88,7 +85,14 @@ def _custom(run: Run, facts: Mapping[str, Any]) -> nn.Module:
 
 def _load(build: str) -> Callable[..., object]:
     module_name, _, attribute = build.partition(":")
-    module = importlib.import_module(module_name)
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:
+        raise InputError(
+            f"build = {build!r}: importing {module_name} raised {type(error).__name__}: {error}",
+            rule="build names a module that can be imported",
+            remedy="mend it; `python -c 'import ...'` shows the whole traceback",
+        ) from error
     make = getattr(module, attribute, None)
     if not callable(make):
         raise InputError(
@@ -97,6 +101,18 @@ def _load(build: str) -> Callable[..., object]:
             remedy=nearest(attribute, [n for n, v in vars(module).items() if callable(v)]),
         )
     return cast("Callable[..., object]", make)
+
+
+def names_taken(build: str) -> set[str] | None:
+    """The names that a build's signature takes; None for one that takes all (`**settings`).
+
+    Raises:
+        InputError: the build can't be imported.
+    """
+    parameters = inspect.signature(_load(build)).parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return None
+    return {p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}
 
 
 def _arguments(make: Callable[..., object], offered: Mapping[str, Any], *, own: set[str]) -> dict[str, Any]:

@@ -59,9 +59,9 @@ def describe_methods(study: Study, contrasts: list[Contrast]) -> list[Entry]:
 def _pairing(study: Study) -> str:
     own = listed(variant.name for variant in study.variants if variant.build)
     text = (
-        "All variants of a seed see the images in the same order, start from the same weights in the layers "
-        "that they share, and drop the same units where there is dropout. They are therefore compared seed "
-        "by seed."
+        "All variants of a seed see the images in the same order, draw the same initial weights for the "
+        "layers that they share (unless they initialise them in different ways), and drop the same units "
+        "where there is dropout. They are therefore compared seed by seed."
     )
     if own:
         text += f" Networks of the user's own ({own}) share only the seed from which their weights are drawn."

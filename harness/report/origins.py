@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,6 @@ import pandas as pd
 from harness.findings.frames import StudyFrames
 from harness.report.limits import used_calls
 from harness.report.words import count, listed
-
-NARROWING = ("--set", "--seeds")
-"""Options of `harness run` that make the study another one, so that its report needs them too."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,7 @@ class Origins:
     Attributes:
         calls: those that trained runs of this report, in order of time.
         data: facts on the data set: term and value.
-        words: what the commands name: the study, and what narrowed it in the latest call.
+        words: what the commands name: the study, and what narrows it.
     """
 
     calls: list[Call]
@@ -46,28 +43,21 @@ class Origins:
     words: str
 
 
-def describe_origins(frames: StudyFrames) -> Origins:
-    """The calls, the data and the commands of a study."""
+def describe_origins(frames: StudyFrames, *, words: Sequence[str]) -> Origins:
+    """The calls, the data and the commands of a study.
+
+    Args:
+        frames: its tables.
+        words: the study as the user names it, and what narrows it (`--set`, `--seeds`).
+    """
     calls = used_calls(frames)
     made = frames.runs["call_id"].value_counts()
     records = calls.to_dict("records")
     return Origins(
         calls=[_call({str(key): value for key, value in row.items()}, made) for row in records],
         data=_data(json.loads(records[-1]["data"])) if records else [],
-        words=_words(frames.study.name, records[-1]["command"] if records else ""),
+        words=shlex.join(words),
     )
-
-
-def _words(study: str, command: str) -> str:
-    """The study's name or path, and the `--set` and `--seeds` of a recorded command."""
-    given = command.split()[1:]
-    kept = [word for word in given if word.endswith(".py")][:1] or [study]
-    for i, word in enumerate(given):
-        if word in NARROWING:
-            kept += given[i : i + 2]
-        elif word.startswith(tuple(f"{option}=" for option in NARROWING)):
-            kept.append(word)
-    return shlex.join(kept)
 
 
 def _call(row: Mapping[str, Any], made: pd.Series) -> Call:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,13 +47,16 @@ class Report:
     palette: Palette
 
 
-def compose(frames: StudyFrames, *, contrasts: list[Contrast], effects: pd.DataFrame) -> Report:
+def compose(
+    frames: StudyFrames, *, contrasts: list[Contrast], effects: pd.DataFrame, words: Sequence[str]
+) -> Report:
     """Everything that the report shows.
 
     Args:
         frames: what was measured.
         contrasts: of `compare`.
         effects: of `effect_by_level`.
+        words: the study as the user names it on the command line, and what narrows it.
     """
     study = frames.study
     palette = palette_of(study)
@@ -69,7 +73,7 @@ def compose(frames: StudyFrames, *, contrasts: list[Contrast], effects: pd.DataF
         paths=paths_picture(paths, palette=palette, levels=_first_levels(study)) if paths else None,
         methods=describe_methods(study, contrasts),
         settings=describe_settings(study),
-        origins=describe_origins(frames),
+        origins=describe_origins(frames, words=words),
         roll=call_roll(frames),
         palette=palette,
     )

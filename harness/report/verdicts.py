@@ -73,6 +73,7 @@ class Finding:
         picture: pairs and differences; None where no seed has a pair.
         cards: a contrast each.
         note: said where an interval and its test disagree; else empty.
+        remark: this study's own figures on the measure, in words; may be empty.
     """
 
     endpoint: Endpoint
@@ -81,6 +82,7 @@ class Finding:
     picture: Picture | None
     cards: list[Card]
     note: str
+    remark: str
 
 
 def make_card(contrast: Contrast) -> Card:
@@ -118,6 +120,7 @@ def make_findings(contrasts: list[Contrast], *, palette: Palette) -> list[Findin
             picture=pairs_picture(group, palette=palette),
             cards=[make_card(contrast) for contrast in group],
             note=_note(group),
+            remark=group[0].remark,
         )
         for group in groups
     ]

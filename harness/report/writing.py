@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.design.study import Study
@@ -12,7 +13,9 @@ from harness.report.page import compose, render
 from harness.store.files import write_whole
 
 
-def write_report(study: Study, *, results: Path, out: Path, data_dir: Path | None = None) -> Path:
+def write_report(
+    study: Study, *, results: Path, out: Path, data_dir: Path | None = None, words: Sequence[str] = ()
+) -> Path:
     """Write the report of what is recorded so far: one HTML file that asks no server for anything.
 
     The same tables give the same bytes.
@@ -22,6 +25,8 @@ def write_report(study: Study, *, results: Path, out: Path, data_dir: Path | Non
         results: `results/<study>`.
         out: the folder for the report; made where it does not exist.
         data_dir: where the user keeps data.
+        words: the study as the user names it on the command line, with `--set` and `--seeds` as given, for
+            the commands that the report prints; the study's name unless given.
 
     Returns:
         The path of the file.
@@ -31,7 +36,12 @@ def write_report(study: Study, *, results: Path, out: Path, data_dir: Path | Non
         StoreError: a table is damaged, or the report can't be written.
     """
     frames = load_frames(study, results, data_dir=data_dir)
-    report = compose(frames, contrasts=compare(frames), effects=effect_by_level(frames))
+    report = compose(
+        frames,
+        contrasts=compare(frames),
+        effects=effect_by_level(frames),
+        words=words or (study.name,),
+    )
     path = out / f"{study.name}.html"
     page = render(report).encode()
     write_whole(path, lambda file: file.write(page), option="--out")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -30,7 +30,7 @@ WORKER_ENVIRONMENT = {
 
 def train_runs(
     runs: list[Run], place: Place, *, in_process: bool, data_dir: Path | None, beacons: Path
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Train runs and yield each as it ends, in any order.
 
     Workers live as long as the call, so torch is imported and the data are opened once a worker.

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from harness.errors import InputError
+from harness.store.machine import cores
 
 WORKERS_PER_GPU = 4
 """One small network leaves a GPU idle between kernels; how much several gain is not measured yet."""
@@ -52,18 +53,8 @@ def choose_place(device: str, *, workers: int | None, recorded: set[str]) -> Pla
         recorded: kinds of device of the study's finished runs.
 
     Raises:
-        InputError: an unknown device, one that is not here, or a negative number of workers.
+        InputError: a device that is not here.
     """
-    if device not in ("auto", "cpu", "cuda"):
-        raise InputError(
-            f"--device {device}", rule="device is auto, cpu or cuda", remedy="choose one of these"
-        )
-    if workers is not None and workers < 0:
-        raise InputError(
-            f"--workers {workers}",
-            rule="workers is a whole number, at least 0; 0 trains in this process",
-            remedy="leave it out for one worker a core",
-        )
     here = torch.cuda.is_available()
     kind = device
     if device == "auto":
@@ -75,11 +66,10 @@ def choose_place(device: str, *, workers: int | None, recorded: set[str]) -> Pla
             rule="runs of a pair share the kind of device",
             remedy="go on where there is a GPU; or --device cpu, and the report flags mixed pairs",
         )
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if kind == "cpu":
-        return Place("cpu", ("cpu",) * (cores if workers is None else max(1, workers)))
+        return Place("cpu", ("cpu",) * (cores() if workers is None else max(1, workers)))
     gpus = torch.cuda.device_count()
-    count = min(cores, WORKERS_PER_GPU * gpus) if workers is None else max(1, workers)
+    count = min(cores(), WORKERS_PER_GPU * gpus) if workers is None else max(1, workers)
     return Place("cuda", tuple(f"cuda:{i % gpus}" for i in range(count)))
 
 

@@ -45,24 +45,25 @@ class Estimate:
 def estimate(runs: Sequence[Run], *, recorded: pa.Table | None, workers: int) -> Estimate:
     """The wall time of some runs.
 
-    Finished runs of the study give seconds per floating-point operation; without any, a reference rate
-    does. A network of the user's own needs a finished run of its variant.
+    Finished runs give the seconds of an epoch, by variant; where a variant has none, arithmetic at a
+    reference rate does. A network of the user's own, or data of unknown size, needs a finished run.
 
     Args:
         runs: what is to be trained.
         recorded: the study's `runs` table.
         workers: how many train side by side.
     """
-    if any(run.dataset not in SIZES for run in runs):
-        return Estimate(None, "unknown: the size of this data set is not known before it is opened")
+    if not runs:
+        return Estimate(0.0, "nothing is left to train")
     seconds = _seconds_per_run(recorded)
-    own = {run.cell.variant for run in runs if run.build}
-    if own - set(seconds):
-        return Estimate(None, f"unknown until a run of {', '.join(sorted(own - set(seconds)))} has finished")
-    if seconds:
-        known = _mean(seconds.values())
-        total = sum(seconds.get(run.cell.variant, known) * run.epochs for run in runs)
+    if {run.cell.variant for run in runs} <= set(seconds):
+        total = sum(seconds[run.cell.variant] * run.epochs for run in runs)
         return Estimate(total / workers, "from the finished runs of this study")
+    if any(run.dataset not in SIZES for run in runs):
+        return Estimate(None, "unknown: the size of these data is not known before a run of each variant")
+    own = {run.cell.variant for run in runs if run.build} - set(seconds)
+    if own:
+        return Estimate(None, f"unknown until a run of {', '.join(sorted(own))} has finished")
     total = sum(operations(run) for run in runs) / (REFERENCE_GFLOPS * 1e9)
     return Estimate(total / workers, f"from arithmetic at {REFERENCE_GFLOPS:.0f} GFLOP/s a worker")
 

@@ -5,8 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.design.run import Run
 from harness.training.records import Status
+
+
+@dataclass(frozen=True)
+class Preparing:
+    """The data are being fetched or decoded.
+
+    Attributes:
+        what: is being done.
+        done: bytes or images.
+        total: where it is known.
+    """
+
+    what: str
+    done: int
+    total: int | None
 
 
 @dataclass(frozen=True)
@@ -46,15 +60,15 @@ class Finished:
     """A run has ended and its tables are written.
 
     Attributes:
-        run: which.
+        run_id: which.
         status: how.
         error: why it failed, if it did.
     """
 
-    run: Run
+    run_id: str
     status: Status
     error: str | None
 
 
-Event = Started | Advanced | Finished
+Event = Preparing | Started | Advanced | Finished
 Notify = Callable[[Event], None]

@@ -13,6 +13,7 @@ import torch
 
 from harness.data import Dataset, open_dataset
 from harness.design.run import Run
+from harness.errors import DataError
 from harness.runner.beacons import light, put_out
 from harness.runner.devices import own_device
 from harness.runner.outcome import Outcome
@@ -63,8 +64,15 @@ def _train(run: Run, device: torch.device, data_dir: Path | None, beacons: Path)
         seen += images
         light(beacons, run_id=run.run_id, images=seen)
 
+    dataset = _dataset(run.dataset, data_dir)
+    if dataset.sha256 != run.data_sha256:
+        raise DataError(
+            f"{dataset.name} has changed since the call began: its hash is now {dataset.sha256[:16]}",
+            rule="a run is trained on the data that its fingerprint names",
+            remedy="call again: the runs of the changed data are other runs",
+        )
     advance(0)
-    return train(run, _dataset(run.dataset, data_dir), device=device, on_epoch=advance)
+    return train(run, dataset, device=device, on_epoch=advance)
 
 
 @lru_cache(maxsize=2)

@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.data import open_dataset
 from harness.runner.beacons import light, read_beacons
 from harness.runner.crew import crew, results_of, ticking
-from harness.runner.events import Advanced, Notify, Started
+from harness.runner.events import Advanced, Finished, Notify, Preparing, Started
 from harness.training.published import VARIANTS, Epoch
 from harness.training.replica import replicate
 
@@ -29,7 +29,12 @@ def replicate_both(*, epochs: int, data_dir: Path | None, notify: Notify) -> lis
     Raises:
         DataError: the Devanagari digits can't be had.
     """
-    images = len(open_dataset(DATASET, data_dir=data_dir).train.labels) * epochs * len(VARIANTS)
+    dataset = open_dataset(
+        DATASET,
+        data_dir=data_dir,
+        report=lambda what, done, total: notify(Preparing(what, done, total)),
+    )
+    images = len(dataset.train) * epochs * len(VARIANTS)
     notify(Started(runs=len(VARIANTS), done=0, images=images, workers=len(VARIANTS), device="cpu"))
     with tempfile.TemporaryDirectory(prefix="harness-") as name:
         beacons = Path(name)
@@ -41,7 +46,10 @@ def replicate_both(*, epochs: int, data_dir: Path | None, notify: Notify) -> lis
         slots = ("cpu",) * len(VARIANTS)
         with ticking(tick, seconds=0.5), crew(slots, beacons=beacons) as pool:
             futures = [pool.submit(_replicate, v, epochs, data_dir, beacons) for v in VARIANTS]
-            logs = {log[0].variant: log for log in results_of(futures)}
+            logs = {}
+            for log in results_of(futures):
+                logs[log[0].variant] = log
+                notify(Finished(log[0].variant, "completed", None))
     return [epoch for variant in VARIANTS for epoch in logs[variant]]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from harness.design.run import Run
 from harness.design.study import Study
 from harness.errors import InputError, nearest
 from harness.runner.beacons import read_beacons
-from harness.runner.events import Advanced, Finished, Notify, Started
+from harness.runner.events import Advanced, Finished, Notify, Preparing, Started
 from harness.runner.journal import Journal
 from harness.store.ledger import FINISHED, Ledger, open_ledger
 from harness.store.provenance import describe_call
@@ -33,6 +34,9 @@ class Options:
         device: auto, cpu or cuda.
         only: the run_id of the one run to train; a finished one is trained again but not recorded.
         retry_failed: try runs again that failed before.
+
+    Raises:
+        InputError: an unknown device, or a negative number of workers.
     """
 
     results: Path = Path("results")
@@ -41,6 +45,18 @@ class Options:
     device: str = "auto"
     only: str | None = None
     retry_failed: bool = False
+
+    def __post_init__(self) -> None:
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise InputError(
+                f"--device {self.device}", rule="device is auto, cpu or cuda", remedy="choose one of these"
+            )
+        if self.workers is not None and self.workers < 0:
+            raise InputError(
+                f"--workers {self.workers}",
+                rule="workers is a whole number, at least 0; 0 trains in this process",
+                remedy="leave it out for one worker a core",
+            )
 
 
 def run_study(study: Study, options: Options, notify: Notify) -> Counter[str]:
@@ -66,12 +82,17 @@ def run_study(study: Study, options: Options, notify: Notify) -> Counter[str]:
     ledger = open_ledger(study, results, data_dir=options.data_dir)
     if options.only is None and not ledger.unfinished(retry_failed=options.retry_failed):
         return ledger.counts()
-    dataset = open_dataset(study.dataset, data_dir=options.data_dir)
+    dataset = open_dataset(
+        study.dataset,
+        data_dir=options.data_dir,
+        report=lambda what, done, total: notify(Preparing(what, done, total)),
+    )
     # Opened again: the hash of data that were never here before is known only now.
-    ledger = open_ledger(study, results, data_dir=options.data_dir)
+    ledger = open_ledger(study, results, data_sha256=dataset.sha256)
     runs = _chosen(ledger, options)
     _train(study, runs, ledger, dataset, options, notify)
-    return open_ledger(study, results, data_dir=options.data_dir).counts()
+    results.compact()
+    return open_ledger(study, results, data_sha256=dataset.sha256).counts()
 
 
 def _train(
@@ -85,7 +106,8 @@ def _train(
     results = Results(options.results / study.name)
     recorded = _recorded_devices(results)
     place = choose_place(options.device, workers=options.workers, recorded=recorded).at_most(len(runs))
-    rehearse([run for run in runs if run.seed == runs[0].seed], dataset)
+    one_a_cell = {repr(run.cell): run for run in runs}
+    rehearse(list(one_a_cell.values()), dataset, declared=ledger.runs)
     facts = _facts(dataset)
     call = describe_call(study.name, data=facts, device=place.kind, determinism=DETERMINISM, gpus=place.gpus)
     results.write_provenance(call)
@@ -95,7 +117,7 @@ def _train(
         Started(
             runs=len(runs),
             done=sum(status in FINISHED for status in ledger.status.values()),
-            images=sum(run.epochs for run in runs) * facts["train"],
+            images=sum(_images(run, dataset) for run in runs),
             workers=0 if in_process else len(place.slots),
             device=place.kind,
         )
@@ -108,13 +130,13 @@ def _train(
             images = journal.images + sum(beacon.images for beacon in lit)
             notify(Advanced(images, tuple(beacon.run_id for beacon in lit)))
 
-        outcomes = train_runs(runs, place, in_process=in_process, data_dir=options.data_dir, beacons=beacons)
-        with ticking(tick, seconds=TICK_SECONDS):
+        training = train_runs(runs, place, in_process=in_process, data_dir=options.data_dir, beacons=beacons)
+        with closing(training) as outcomes, ticking(tick, seconds=TICK_SECONDS):
             for outcome in outcomes:
                 run = outcome.run
                 if ledger.status.get(run.run_id) not in FINISHED:
-                    journal.write(outcome, images=run.epochs * facts["train"])
-                notify(Finished(run, outcome.records.status, outcome.error))
+                    journal.write(outcome, images=_images(run, dataset))
+                notify(Finished(run.run_id, outcome.records.status, outcome.error))
 
 
 def _chosen(ledger: Ledger, options: Options) -> list[Run]:
@@ -131,6 +153,12 @@ def _chosen(ledger: Ledger, options: Options) -> list[Run]:
     return [by_id[options.only]]
 
 
+def _images(run: Run, dataset: Dataset) -> int:
+    """Training images that a run sees over its epochs."""
+    share: float = run.settings["validation"]
+    return run.epochs * round(len(dataset.train) * (1 - share))
+
+
 def _facts(dataset: Dataset) -> dict[str, Any]:
     """What provenance keeps of a data set."""
     return {
@@ -145,8 +173,8 @@ def _facts(dataset: Dataset) -> dict[str, Any]:
 
 def _recorded_devices(results: Results) -> set[str]:
     """Kinds of device of the finished runs."""
-    recorded = results.runs()
+    recorded = results.runs(columns=("status", "device"))
     if recorded is None:
         return set()
-    rows = recorded.select(["status", "device"]).to_pylist()
+    rows = recorded.to_pylist()
     return {row["device"] for row in rows if row["status"] in FINISHED}

@@ -53,7 +53,9 @@ class Ledger:
         return Counter(self.status.get(run.run_id, "missing") for run in self.runs)
 
 
-def open_ledger(study: Study, results: Results, *, data_dir: Path | None = None) -> Ledger:
+def open_ledger(
+    study: Study, results: Results, *, data_dir: Path | None = None, data_sha256: str | None = None
+) -> Ledger:
     """Expand a study and look up its runs.
 
     The data's hash comes from the data set where it is known here; elsewhere (a report written on a
@@ -63,13 +65,14 @@ def open_ledger(study: Study, results: Results, *, data_dir: Path | None = None)
         study: the declaration.
         results: its folder.
         data_dir: where the user keeps data.
+        data_sha256: the content hash, where the caller has the data open.
 
     Raises:
         InputError: an unknown data set.
         StoreError: a file of results is damaged.
     """
-    recorded = results.runs()
-    sha256 = _data_sha256(study, recorded, data_dir=data_dir)
+    recorded = results.runs(columns=("status", "dataset", "fingerprint", "started_at"))
+    sha256 = data_sha256 or _data_sha256(study, recorded, data_dir=data_dir)
     runs = tuple(study.runs(sha256))
     expected = {run.run_id for run in runs}
     rows = [] if recorded is None else recorded.select(["run_id", "status", "attempt"]).to_pylist()

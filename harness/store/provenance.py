@@ -15,6 +15,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from harness.store.machine import cores
+
 PACKAGES = (
     "torch", "torchvision", "numpy", "scipy", "pandas", "pyarrow", "statsmodels", "scikit-learn", "joblib",
 )  # fmt: skip
@@ -56,7 +58,7 @@ def _hardware() -> dict[str, Any]:
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "cpu": _cpu_name(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
         "memory_gib": _memory_gib(),
     }
 

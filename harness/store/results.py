@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from harness.design.factor import Factor
+from harness.errors import StoreError
 from harness.store.parquet import read_parquet, write_parquet
 from harness.store.tables import PROVENANCE, WEIGHTS, curves_schema, runs_schema
 
@@ -62,13 +63,23 @@ class Results:
         path = self.folder / "provenance" / f"{call['call_id']}.parquet"
         write_parquet(pa.Table.from_pylist([call], schema=PROVENANCE), path)
 
-    def runs(self) -> pa.Table | None:
+    def runs(self, *, columns: Sequence[str] | None = None) -> pa.Table | None:
         """The row of each run's highest attempt, None where nothing was recorded.
+
+        Factors have no column here: their type may have changed, and the declaration knows the levels.
+
+        Args:
+            columns: of the fixed ones, those that are wanted; all unless given.
 
         Raises:
             StoreError: a file is damaged.
         """
-        table = self.read("runs")
+        wanted = (
+            runs_schema(()).names
+            if columns is None
+            else [*{"run_id": 0, "attempt": 0, **dict.fromkeys(columns)}]
+        )
+        table = self.read("runs", columns=wanted)
         if table is None:
             return None
         ordered = table.sort_by([("run_id", "ascending"), ("attempt", "descending")])
@@ -76,11 +87,18 @@ class Results:
         first = [i for i, name in enumerate(ids) if i == 0 or ids[i - 1] != name]
         return ordered.take(pa.array(first))
 
-    def read(self, table: str, *, run_ids: Iterable[str] | None = None) -> pa.Table | None:
+    def read(
+        self, table: str, *, run_ids: Iterable[str] | None = None, columns: list[str] | None = None
+    ) -> pa.Table | None:
         """A whole table, or its rows of some runs, in the order of the file names.
 
+        Args:
+            table: its name.
+            run_ids: of the runs that are wanted; all unless given.
+            columns: those that are wanted; all unless given.
+
         Raises:
-            StoreError: a file is damaged.
+            StoreError: a file is damaged, or a column changed its type from one file to another.
         """
         paths = sorted((self.folder / table).glob("*.parquet"))
         if run_ids is not None:
@@ -88,8 +106,37 @@ class Results:
             paths = [path for path in paths if path.name.rsplit(".", 2)[0] in wanted]
         if not paths:
             return None
-        tables = [read_parquet(path) for path in paths]
-        whole = pa.concat_tables(tables, promote_options="permissive")
-        if run_ids is not None:
-            whole = whole.filter(pc.is_in(whole["run_id"], pa.array(sorted(wanted))))
-        return whole
+        return _joined([read_parquet(path, columns=columns) for path in paths], self.folder / table)
+
+    def compact(self) -> None:
+        """Put the rows of `runs` into one file for each set of columns, so that looking at them is quick.
+
+        The joined file is written whole before the single ones go; where a loss of power falls between
+        the two, rows stand twice, and `runs()` takes each run once.
+
+        Raises:
+            StoreError: a file is damaged, or the disk refuses.
+        """
+        by_schema: dict[str, list[tuple[Path, pa.Table]]] = {}
+        for path in sorted((self.folder / "runs").glob("*.parquet")):
+            part = read_parquet(path)
+            by_schema.setdefault(part.schema.to_string(), []).append((path, part))
+        for schema, parts in by_schema.items():
+            name = hashlib.sha256(schema.encode()).hexdigest()[:8]
+            whole = self.folder / "runs" / f"joined-{name}.parquet"
+            if [path for path, _ in parts] != [whole]:
+                write_parquet(pa.concat_tables([part for _, part in parts]), whole)
+                for path, _ in parts:
+                    if path != whole:
+                        path.unlink()
+
+
+def _joined(tables: list[pa.Table], folder: Path) -> pa.Table:
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowException as error:
+        raise StoreError(
+            f"the files in {folder} do not fit together: {error}",
+            rule="a column has one type in all files of a table",
+            remedy="give the factor another name, or keep the two studies in folders of their own",
+        ) from error

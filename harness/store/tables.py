@@ -75,6 +75,7 @@ WEIGHTS = pa.schema(
         ("index", pa.string()),
         ("value", pa.float64()),
         ("gradient", pa.float64()),
+        ("sampled", pa.bool_()),
     ]
 )
 """One row per run × epoch × sampled weight; index is "filter,channel,row,column"."""

@@ -16,7 +16,7 @@ class Resident:
     """Images and labels in the device's memory.
 
     Attributes:
-        images: uint8 [n, c, h, w], channels last in memory.
+        images: uint8 [n, c, h, w].
         labels: int64 [n].
     """
 
@@ -26,10 +26,8 @@ class Resident:
     @classmethod
     def of(cls, split: Split, device: torch.device) -> Resident:
         """A split on the device; on the CPU its memory-mapped pages are used as they are."""
-        images = torch.from_numpy(split.images)
-        if images.shape[1] > 1 or device.type != "cpu":
-            images = images.to(device, memory_format=torch.channels_last)
-        return cls(images, torch.from_numpy(split.labels).to(device))
+        images, labels = torch.from_numpy(split.images), torch.from_numpy(split.labels)
+        return cls(images.to(device), labels.to(device))
 
     def __len__(self) -> int:
         return len(self.labels)

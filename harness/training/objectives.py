@@ -98,7 +98,14 @@ def make_optimizer(model: nn.Module, settings: Mapping[str, Value]) -> torch.opt
             rule=f"{make.__name__} takes {', '.join(sorted(taken - {'params'}))}",
             remedy="drop the option, or choose an optimizer that takes it",
         )
-    return cast("torch.optim.Optimizer", make(model.parameters(), lr=learning_rate(settings), **options))
+    try:
+        return cast("torch.optim.Optimizer", make(model.parameters(), lr=learning_rate(settings), **options))
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"optimizer = {make.__name__!r} can't be made: {error}",
+            rule="the optimizer is called with all parameters of the network, lr and the options",
+            remedy="change the options, or choose another optimizer",
+        ) from error
 
 
 def learning_rate(settings: Mapping[str, Value]) -> float:

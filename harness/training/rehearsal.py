@@ -2,66 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import torch
 
 from harness.data.dataset import Dataset
+from harness.data.splitting import validation_indices
 from harness.design.run import Run
-from harness.errors import InputError
+from harness.design.settings import MODEL, TRAINING
+from harness.errors import HarnessError, InputError, nearest
+from harness.models.building import names_taken
 from harness.training.batches import Resident
 from harness.training.objectives import make_optimizer, resolve_loss, resolve_metrics
 from harness.training.sampling import choose_weights
 from harness.training.solo import make_model
 
 
-def rehearse(runs: Iterable[Run], dataset: Dataset) -> None:
-    """Build every run's network, optimizer and objectives, and pass two images through.
+def rehearse(runs: Sequence[Run], dataset: Dataset, *, declared: Sequence[Run]) -> None:
+    """Take one training step of every run on two images, in this process, and forget it.
 
     Args:
-        runs: one a cell is enough.
+        runs: of those to be trained, one a cell is enough.
         dataset: the study's data.
+        declared: all runs of the study, whose networks decide which names mean something.
 
     Raises:
-        InputError: settings that don't fit each other or the data, or a network of the user's own that
-            can't be built or does not give [n, classes].
+        InputError: settings that don't fit each other or the data, a setting that no network takes, or a
+            network, loss or metric of the user's own that can't be used.
     """
-    images = Resident.of(dataset.test, torch.device("cpu"))
-    x, y = images.batch(torch.arange(min(2, len(images))))
+    _check_names(declared)
+    for share in {run.settings["validation"] for run in runs} - {0.0}:
+        validation_indices(dataset.train.labels, fraction=share, seed=0)
+    images = Resident.of(dataset.train, torch.device("cpu"))
+    two = images.batch(torch.arange(min(2, len(images))))
     for run in runs:
-        settings = run.settings
-        model = make_model(run, dataset).eval()
-        make_optimizer(model, settings)
-        choose_weights(model, count=settings["sampled_weights"], watched=settings["watched_weights"])
-        with torch.inference_mode():
-            logits = model(x)
-        if not isinstance(logits, torch.Tensor) or logits.shape != (len(x), len(dataset.classes)):
-            shape = list(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-            raise InputError(
-                f"variant {run.cell.variant!r} gives {shape} for {len(x)} images",
-                rule=f"a network gives logits [n, {len(dataset.classes)}], one a class of {dataset.name}",
-                remedy="let the last layer have `classes` outputs",
-            )
-        _check_objectives(run, logits, y)
-
-
-def _check_objectives(run: Run, logits: torch.Tensor, labels: torch.Tensor) -> None:
-    objectives = {
-        "loss": resolve_loss(run.settings["loss"]),
-        **resolve_metrics(run.settings["metrics"]),
-    }
-    for name, function in objectives.items():
         try:
-            value = function(logits, labels)
-        except (TypeError, ValueError, RuntimeError) as error:
+            with torch.random.fork_rng(devices=[]):
+                _take_step(run, dataset, *two)
+        except HarnessError:
+            raise
+        except Exception as error:
             raise InputError(
-                f"{name} = {run.settings.get(name, name)!r} can't take logits and labels: {error}",
-                rule="a loss or metric is called with logits [n, classes] and labels [n], int64",
-                remedy="write a function of your own around it and name it as 'module:function'",
+                f"a training step of variant {run.cell.variant!r} raised {type(error).__name__}: {error}",
+                rule="network, loss and optimizer work together: logits = network(images), "
+                "loss(logits, labels).backward(), optimizer.step()",
+                remedy="mend the one that raised, or choose another setting",
             ) from error
-        if torch.as_tensor(value).numel() != 1:
-            raise InputError(
-                f"{name} = {run.settings.get(name, name)!r} gives {list(value.shape)}",
-                rule="a loss or metric gives one number, the mean over the batch",
-                remedy="reduce it by .mean()",
-            )
+
+
+def _take_step(run: Run, dataset: Dataset, x: torch.Tensor, y: torch.Tensor) -> None:
+    settings = run.settings
+    model = make_model(run, dataset)
+    optimizer = make_optimizer(model, settings)
+    choose_weights(model, count=settings["sampled_weights"], watched=settings["watched_weights"])
+    logits = model.train()(x)
+    if not isinstance(logits, torch.Tensor) or logits.shape != (len(x), len(dataset.classes)):
+        shape = list(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        raise InputError(
+            f"variant {run.cell.variant!r} gives {shape} for {len(x)} images",
+            rule=f"a network gives logits [n, {len(dataset.classes)}], one a class of {dataset.name}",
+            remedy="let the last layer have `classes` outputs",
+        )
+    loss = resolve_loss(settings["loss"])(logits, y)
+    _check_number(loss, f"loss = {settings['loss']!r}")
+    loss.backward()
+    optimizer.step()
+    for name, metric in resolve_metrics(settings["metrics"]).items():
+        _check_number(metric(logits.detach(), y), f"metric {name!r}")
+
+
+def _check_number(value: object, what: str) -> None:
+    if not isinstance(value, torch.Tensor) or value.numel() != 1:
+        given = list(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
+        raise InputError(
+            f"{what} gives {given}",
+            rule="a loss or metric gives a tensor of one number, the mean over the batch",
+            remedy="reduce it by .mean()",
+        )
+
+
+def _check_names(runs: Sequence[Run]) -> None:
+    """Refuse a setting or factor that no network of the study takes: most often it is misspelt."""
+    takes: set[str] = set(TRAINING)
+    for build in {run.build for run in runs}:
+        named = set(MODEL) if build is None else names_taken(build)
+        if named is None:  # `**settings`: any name may be meant
+            return
+        takes |= named
+    for run in runs:
+        for name in run.given:
+            if name not in takes:
+                raise InputError(
+                    f"variant {run.cell.variant!r}: no network takes {name!r}",
+                    rule="a setting or factor belongs to training or is named by the signature of a `build`",
+                    remedy=nearest(name, takes),
+                )

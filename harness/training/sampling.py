@@ -19,10 +19,17 @@ _PLACE = re.compile(r"(?P<layer>[\w.]+):(?P<index>\d+(,\d+)*)")
 
 @dataclass(frozen=True)
 class SampledWeight:
-    """One entry of one parameter, by layer and index (filter, channel, row, column)."""
+    """One entry of one parameter.
+
+    Attributes:
+        layer: name of the parameter.
+        index: (filter, channel, row, column).
+        sampled: drawn at random, so that it speaks for all; else watched by name only.
+    """
 
     layer: str
     index: tuple[int, ...]
+    sampled: bool = False
 
 
 def choose_weights(model: nn.Module, *, count: int, watched: Value) -> list[SampledWeight]:
@@ -42,17 +49,12 @@ def choose_weights(model: nn.Module, *, count: int, watched: Value) -> list[Samp
     """
     weights = _conv_weights(model)
     texts = (watched,) if isinstance(watched, str) else cast("tuple[str, ...]", watched)
-    chosen = [_parsed(text, weights) for text in texts] or _article_pair(weights)
-    wanted = len(chosen) + count
-    sizes = [weight.numel() for weight in weights.values()]
+    named = [_parsed(text, weights) for text in texts] or _article_pair(weights)
+    total = sum(weight.numel() for weight in weights.values())
     generator = torch.Generator().manual_seed(stream(0, "sampled_weights"))
-    for position in torch.randperm(sum(sizes), generator=generator).tolist():
-        if len(chosen) >= wanted:
-            break
-        weight = _at(position, weights)
-        if weight not in chosen:
-            chosen.append(weight)
-    return chosen
+    drawn = [_at(place, weights) for place in torch.randperm(total, generator=generator)[:count].tolist()]
+    places = {(weight.layer, weight.index) for weight in drawn}
+    return [weight for weight in named if (weight.layer, weight.index) not in places] + drawn
 
 
 def weight_rows(model: nn.Module, chosen: list[SampledWeight], *, epoch: int) -> list[Row]:
@@ -69,14 +71,18 @@ def weight_rows(model: nn.Module, chosen: list[SampledWeight], *, epoch: int) ->
                 "index": ",".join(map(str, weight.index)),
                 "value": float(parameter.detach()[weight.index]),
                 "gradient": gradient,
+                "sampled": weight.sampled,
             }
         )
     return rows
 
 
 def _conv_weights(model: nn.Module) -> dict[str, Tensor]:
+    # Tied weights appear once, and a parametrised one (weight_norm) is no parameter by this name.
+    parameters = dict(model.named_parameters())
     for kind in (nn.modules.conv._ConvNd, nn.Linear):
-        found = {f"{n}.weight": m.weight for n, m in model.named_modules() if isinstance(m, kind)}
+        names = [f"{name}.weight" for name, module in model.named_modules() if isinstance(module, kind)]
+        found: dict[str, Tensor] = {name: parameters[name] for name in names if name in parameters}
         if found:
             return found
     return {}
@@ -102,7 +108,7 @@ def _at(position: int, weights: dict[str, Tensor]) -> SampledWeight:
     for layer, weight in weights.items():
         if position < weight.numel():
             index = torch.unravel_index(torch.tensor(position), weight.shape)
-            return SampledWeight(layer, tuple(int(i) for i in index))
+            return SampledWeight(layer, tuple(int(i) for i in index), sampled=True)
         position -= weight.numel()
     raise IndexError(position)
 

@@ -54,7 +54,7 @@ def test_levels_may_come_in_a_list() -> None:
         ("lr", ("a", "b"), "factor 'lr': lr = 'a'", "lr is a number above 0"),
         ("batch_size", (8, 32.5), "batch_size = 32.5", "batch_size is a whole number, at least 1"),
         ("batch_size", (8, True), "batch_size = True", "batch_size is a whole number, at least 1"),
-        ("dropout", (0.0, 1.0), "dropout = 1.0", "dropout is a number in [0, 1)"),
+        ("dropout", (0.0, 1.0), "dropout = 1.0", "dropout is 0, or a number from 2⁻¹⁶ to 1 − 2⁻¹⁶"),
         ("norm", ("batch", "bath"), "norm = 'bath'", "norm is one of none, batch, group, layer"),
         ("lr", (0.1, None), "lr = None", "lr is a number above 0"),
     ],

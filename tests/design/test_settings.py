@@ -142,7 +142,7 @@ def test_a_value_that_breaks_the_rule_is_refused(
         ("sampled_weights", "a whole number, at least 0"),
         ("lr", "a number above 0"),
         ("momentum", "a number, at least 0"),
-        ("dropout", "a number in [0, 1)"),
+        ("dropout", "0, or a number from 2⁻¹⁶ to 1 − 2⁻¹⁶"),
         ("kernel", "an odd whole number, at least 1"),
         ("norm", "one of none, batch, group, layer"),
     ],

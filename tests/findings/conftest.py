@@ -55,7 +55,7 @@ def _write_run(folder: Path, study: Study, run: Run, ending: Ending) -> None:
         "started_at": datetime(2026, 1, 1, tzinfo=UTC),
     }
     weights = [
-        {"epoch": epoch, "layer": layer, "index": index, "value": value, "gradient": None}
+        {"epoch": epoch, "layer": layer, "index": index, "value": value, "gradient": None, "sampled": True}
         for (layer, index), path in ending.get("paths", {}).items()
         for epoch, value in sorted(enumerate(path), key=lambda row: (row[0] % 2, -row[0]))
     ]

@@ -127,7 +127,7 @@ def test_tables_that_were_never_written_have_their_columns_and_no_rows(frames_of
     frames = frames_of(STUDY, lambda _: {"status": "failed"})
     for table, columns in (
         (frames.curves, {"run_id", "epoch", "split", "loss", "accuracy", "seconds"}),
-        (frames.weights, {"run_id", "epoch", "layer", "index", "value", "gradient"}),
+        (frames.weights, {"run_id", "epoch", "layer", "index", "value", "gradient", "sampled"}),
     ):
         assert len(table) == 0
         assert set(table.columns) == columns | {"variant", "seed", "cell"}

@@ -128,7 +128,14 @@ def weight_rows(run: Run, *, names: list[tuple[str, str]], epochs: int) -> list[
         for epoch, value in enumerate(-0.0389 + 0.01 * number + steps.cumsum()):
             gradient = None if epoch == 0 else 0.01
             rows.append(
-                {"epoch": epoch, "layer": layer, "index": index, "value": float(value), "gradient": gradient}
+                {
+                    "epoch": epoch,
+                    "layer": layer,
+                    "index": index,
+                    "value": float(value),
+                    "gradient": gradient,
+                    "sampled": True,
+                }
             )
     return rows
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 import math
 import re
@@ -11,6 +12,7 @@ from typing import Any
 from scipy import stats
 
 from harness.design.factor import Factor
+from harness.report.writing import write_report
 
 
 def differences(recorded: Any, column: str) -> list[float]:
@@ -172,14 +174,13 @@ def test_provenance_names_commit_machine_data_and_commands(page: Any) -> None:
         assert text in page.text
 
 
-def test_commands_to_reproduce_repeat_what_changed_the_study(report_parts: Any, tmp_path: Path) -> None:
-    command = "harness run small --workers 2 --seeds 8 --set epochs=6 --results elsewhere"
+def test_commands_to_reproduce_repeat_what_this_report_was_called_with(
+    report_parts: Any, tmp_path: Path
+) -> None:
     study = report_parts.small_study(factors=())
-    page = report_parts.written(
-        report_parts.record(study, tmp_path / "results", call={"command": command}), tmp_path
-    )
-    assert (
-        "harness run small --seeds 8 --set epochs=6 harness report small --seeds 8 --set epochs=6"
-        in page.text
-    )
-    assert "nox -s study -- small --seeds 8 --set epochs=6" in page.text
+    folder = report_parts.record(study, tmp_path / "results").folder
+    words = ("my studies/small.py", "--set=epochs=6")
+    page = write_report(study, results=folder, out=tmp_path, words=words).read_text()
+    shown = html.unescape(page)
+    assert "harness run 'my studies/small.py' --set=epochs=6" in shown
+    assert "nox -s study -- 'my studies/small.py' --set=epochs=6" in shown

@@ -38,11 +38,6 @@ def test_a_gpu_that_is_not_here_is_refused() -> None:
         choose_place("cuda", workers=1, recorded=set())
 
 
-def test_an_unknown_device_is_refused() -> None:
-    with pytest.raises(InputError, match=r"--device tpu[\s\S]*auto, cpu or cuda"):
-        choose_place("tpu", workers=1, recorded=set())
-
-
 def test_workers_claim_different_slots_and_a_dead_ones_is_free_again(tmp_path: Path) -> None:
     slots = ("cuda:0", "cuda:1")
     assert [_claim(tmp_path, slots), _claim(tmp_path, slots)] == ["cuda:0", "cuda:1"]

@@ -46,7 +46,7 @@ def test_an_estimate_rests_on_finished_runs_when_there_are_any() -> None:
 
 @pytest.mark.parametrize(
     ("unknown", "reason"),
-    [(run(dataset="folder:x"), "size of this data set"), (run("mine", build="a:b"), "until a run of mine")],
+    [(run(dataset="folder:x"), "size of these data"), (run("mine", build="a:b"), "until a run of mine")],
 )
 def test_what_is_not_known_is_called_unknown(unknown: Run, reason: str) -> None:
     guess = estimate([unknown], recorded=None, workers=2)

@@ -26,7 +26,14 @@ CURVES: list[Row] = [
     for split in ("probe", "test")
 ]
 PATHS: list[Row] = [
-    {"epoch": epoch, "layer": "conv1.weight", "index": "0,0,1,1", "value": epoch / 8, "gradient": None}
+    {
+        "epoch": epoch,
+        "layer": "conv1.weight",
+        "index": "0,0,1,1",
+        "value": epoch / 8,
+        "gradient": None,
+        "sampled": True,
+    }
     for epoch in range(3)
 ]
 
@@ -91,7 +98,7 @@ def test_files_with_other_factors_are_joined(results: Results, study: Study, row
     others = (Factor("depth", (1, 3)), Factor("norm", ("none", "batch")))
     without = {name: value for name, value in row_of(new).items() if name != "lr"}
     results.write_run({**without, "depth": 3, "norm": "batch"}, factors=others)
-    found = results.runs()
+    found = results.read("runs")
     assert found is not None
     told = {row["run_id"]: (row["lr"], row["depth"], row["norm"]) for row in found.to_pylist()}
     assert told == {old.run_id: (0.01, None, None), new.run_id: (None, 3, "batch")}
@@ -115,10 +122,66 @@ def test_a_factor_of_whole_numbers_that_grew_a_fraction_is_joined(
     old, new = study.runs(SHA)[:2]
     results.write_run({**row_of(old), "growth": 1}, factors=(Factor("growth", (1, 2)),))
     results.write_run({**row_of(new), "growth": 2.5}, factors=(Factor("growth", (1, 2, 2.5)),))
-    found = results.runs()
+    found = results.read("runs")
     assert found is not None
     told = {row["run_id"]: row["growth"] for row in found.to_pylist()}
     assert told == {old.run_id: 1, new.run_id: 2.5}
+
+
+def test_a_factor_that_changed_its_kind_leaves_the_runs_readable(
+    results: Results, study: Study, row_of: RowOf
+) -> None:
+    old, new = study.runs(SHA)[:2]
+    results.write_run({**row_of(old), "size": 1}, factors=(Factor("size", (1, 2)),))
+    results.write_run({**row_of(new), "size": "s"}, factors=(Factor("size", ("s", "m")),))
+    results.compact()
+    found = results.runs()
+    assert found is not None
+    assert set(found["run_id"].to_pylist()) == {old.run_id, new.run_id}
+    with pytest.raises(StoreError) as caught:
+        results.read("runs")
+    assert "do not fit together" in caught.value.received
+    assert "a column has one type in all files" in caught.value.rule
+    assert "give the factor another name" in caught.value.remedy
+
+
+def test_joining_the_files_of_runs_changes_no_row(results: Results, study: Study, row_of: RowOf) -> None:
+    for run in study.runs(SHA):
+        results.write_run(row_of(run), factors=study.factors, curves=CURVES)
+    results.write_run(row_of(study.runs(SHA)[0], attempt=2), factors=study.factors)
+    before, curves = results.runs(), results.read("curves")
+    for _ in range(2):
+        results.compact()
+        assert len(list((results.folder / "runs").iterdir())) == 1
+        assert results.runs() == before
+    assert results.read("curves") == curves
+    more = study.runs("f" + SHA[1:])[0]
+    results.write_run(row_of(more), factors=study.factors)
+    results.compact()
+    after = results.runs()
+    assert after is not None
+    assert before is not None
+    assert after.num_rows == before.num_rows + 1
+
+
+def test_rows_that_stand_twice_after_a_loss_of_power_count_once(
+    results: Results, study: Study, row_of: RowOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for run in study.runs(SHA)[:3]:
+        results.write_run(row_of(run), factors=study.factors)
+    before = results.runs()
+    with monkeypatch.context() as cut:
+        cut.setattr(Path, "unlink", _power_cut)
+        with pytest.raises(KeyboardInterrupt):
+            results.compact()
+    whole = results.read("runs")
+    assert whole is not None
+    assert whole.num_rows == 6
+    assert results.runs() == before
+
+
+def _power_cut(path: Path) -> None:
+    raise KeyboardInterrupt(path)
 
 
 def test_the_highest_attempt_counts_and_ten_is_higher_than_nine(
@@ -211,7 +274,8 @@ def test_a_damaged_file_is_named(results: Results, study: Study, row_of: RowOf) 
         results.write_run(row_of(run), factors=study.factors)
     bad = results.folder / "runs" / f"{study.runs(SHA)[1].run_id}.1.parquet"
     bad.write_bytes(bad.read_bytes()[:-20])
-    for call in (results.runs, lambda: results.read("runs")):
+    calls: tuple[Callable[[], object], ...] = (results.runs, lambda: results.read("runs"), results.compact)
+    for call in calls:
         with pytest.raises(StoreError) as caught:
             call()
         assert caught.value.received.startswith(f"{bad} is damaged: ")

@@ -67,6 +67,7 @@ def test_a_weight_has_a_place_a_value_and_a_gradient() -> None:
         "index": TEXT,
         "value": REAL,
         "gradient": REAL,
+        "sampled": pa.bool_(),
     }
 
 

@@ -17,11 +17,20 @@ def net(**settings: object) -> nn.Sequential:
 
 def test_the_articles_pair_comes_first_then_as_many_as_asked() -> None:
     chosen = choose_weights(net(), count=50, watched=())
-    assert [(w.layer, w.index) for w in chosen[:2]] == [
-        ("conv3.weight", (3, 4, 1, 0)),
-        ("conv3.weight", (3, 8, 1, 0)),
+    assert chosen[:2] == [
+        SampledWeight("conv3.weight", (3, 4, 1, 0), sampled=False),
+        SampledWeight("conv3.weight", (3, 8, 1, 0), sampled=False),
     ]
-    assert len(chosen) == len(set(chosen)) == 52
+    assert [weight.sampled for weight in chosen[2:]] == [True] * 50
+    assert len({(weight.layer, weight.index) for weight in chosen}) == 52
+
+
+def test_what_is_watched_by_name_does_not_change_what_is_sampled() -> None:
+    def sampled(watched: tuple[str, ...]) -> set[SampledWeight]:
+        return {weight for weight in choose_weights(net(), count=2000, watched=watched) if weight.sampled}
+
+    assert sampled(()) == sampled(("conv2.weight:0,0,0,0", "conv1.weight:1,0,2,2"))
+    assert len(sampled(())) == 2000
 
 
 def test_a_network_of_one_convolution_is_watched_in_filters_three_and_eight() -> None:
@@ -84,5 +93,6 @@ def test_rows_hold_value_and_gradient() -> None:
             "index": "1,2,0,1",
             "value": parameter[1, 2, 0, 1].item(),
             "gradient": parameter.grad[1, 2, 0, 1].item(),
+            "sampled": False,
         }
     ]
