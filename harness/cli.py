@@ -182,7 +182,7 @@ def status(
     if list_runs and ledger.data_sha256 == UNKNOWN_DATA:
         raise InputError(
             f"the content of {declared.dataset} is not known yet",
-            rule="a RUN_ID tells one content of the data from another, so the data must have been opened once",
+            rule="a RUN_ID tells one content of the data from another: they must have been opened once",
             remedy=f"`harness data {study}` opens them",
         )
     if list_runs:
