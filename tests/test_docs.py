@@ -1,0 +1,59 @@
+"""What the documents list is what the code has."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from harness.design.settings import KNOWN
+from harness.design.study import Study
+from harness.store.tables import PROVENANCE, WEIGHTS, curves_schema, runs_schema
+
+ROOT = Path(__file__).parents[1]
+
+
+def section(text: str, heading: str) -> str:
+    return text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+
+
+@pytest.mark.parametrize(
+    ("table", "columns"),
+    [
+        ("runs", runs_schema(()).names),
+        ("curves", curves_schema(()).names),
+        ("weights", WEIGHTS.names),
+        ("provenance", PROVENANCE.names),
+    ],
+)
+def test_every_column_is_documented_in_its_order(table: str, columns: list[str]) -> None:
+    rows = section((ROOT / "docs" / "tables.md").read_text(), table).splitlines()
+    first_cells = [row.split("|")[1] for row in rows if row.startswith("| `")]
+    assert re.findall(r"`(\w+)`", "".join(first_cells)) == columns
+
+
+def test_every_setting_is_documented_with_its_default_and_rule() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text()
+    for name, setting in KNOWN.items():
+        assert f"| `{name}` | `{setting.default!r}` | {setting.rule} | {setting.meaning} |" in text
+
+
+def test_the_study_in_the_readme_can_be_declared() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    names: dict[str, object] = {}
+    exec(code, names)
+    study = names["study"]
+    assert isinstance(study, Study)
+    assert study.size == 2 * 3 * 10
+
+
+def test_the_readme_names_every_command_and_session() -> None:
+    text = (ROOT / "README.md").read_text()
+    for line in (ROOT / "harness" / "cli.py").read_text().split("@app.command(")[1:]:
+        name = re.search(r'^"(\w+)"\)|def (\w+)\(', line)
+        assert name
+        assert f"`harness {name[1] or name[2]}" in text
+    sessions = re.findall(r"@nox\.session[^\n]*\ndef (\w+)", (ROOT / "noxfile.py").read_text())
+    assert len(sessions) == 6
+    assert all(f"`{session}`" in text for session in sessions)
