@@ -12,7 +12,7 @@ import pytest
 from harness.errors import InputError
 
 
-def _refuses(call: Callable[[], object], *, received: str, rule: str, remedy: str) -> None:
+def _assert_refused(call: Callable[[], object], *, received: str, rule: str, remedy: str) -> None:
     assert received
     assert rule
     assert remedy
@@ -26,9 +26,9 @@ def _refuses(call: Callable[[], object], *, received: str, rule: str, remedy: st
 
 
 @pytest.fixture
-def refuses() -> Callable[..., None]:
+def assert_refused() -> Callable[..., None]:
     """A function that asserts that a call raises InputError, and what the error says."""
-    return _refuses
+    return _assert_refused
 
 
 @pytest.fixture

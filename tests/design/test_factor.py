@@ -60,10 +60,12 @@ def test_levels_may_come_in_a_list() -> None:
     ],
 )
 def test_a_level_of_a_known_setting_keeps_its_rule(
-    name: str, levels: tuple[Scalar, ...], received: str, rule: str, refuses: Callable[..., None]
+    name: str, levels: tuple[Scalar, ...], received: str, rule: str, assert_refused: Callable[..., None]
 ) -> None:
     default = KNOWN[name].default
-    refuses(lambda: Factor(name, levels), received=received, rule=rule, remedy=f"the default is {default!r}")
+    assert_refused(
+        lambda: Factor(name, levels), received=received, rule=rule, remedy=f"the default is {default!r}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -79,9 +81,9 @@ def test_a_level_of_a_known_setting_keeps_its_rule(
     ],
 )
 def test_levels_of_mixed_or_other_types_are_refused(
-    levels: tuple[Scalar, ...], named: str, refuses: Callable[..., None]
+    levels: tuple[Scalar, ...], named: str, assert_refused: Callable[..., None]
 ) -> None:
-    refuses(
+    assert_refused(
         lambda: Factor("growth", levels),
         received=f"factor 'growth' has levels of the wrong type: {named}",
         rule="levels are all numbers, all texts or all true/false",
@@ -91,9 +93,9 @@ def test_levels_of_mixed_or_other_types_are_refused(
 
 @pytest.mark.parametrize("levels", [(), (0.1,), [0.1]])
 def test_a_declared_factor_with_less_than_two_levels_is_refused(
-    levels: tuple[float, ...], refuses: Callable[..., None]
+    levels: tuple[float, ...], assert_refused: Callable[..., None]
 ) -> None:
-    refuses(
+    assert_refused(
         lambda: Factor("lr", levels),
         received=f"factor 'lr' has too few levels: {tuple(levels)!r}",
         rule="a declared factor has two levels or more",
@@ -101,8 +103,8 @@ def test_a_declared_factor_with_less_than_two_levels_is_refused(
     )
 
 
-def test_a_text_is_one_level_and_not_its_letters(refuses: Callable[..., None]) -> None:
-    refuses(
+def test_a_text_is_one_level_and_not_its_letters(assert_refused: Callable[..., None]) -> None:
+    assert_refused(
         lambda: Factor("optimizer", "SGD"),  # type: ignore[arg-type]
         received="factor 'optimizer' has too few levels: ('SGD',)",
         rule="two levels or more",
@@ -110,9 +112,9 @@ def test_a_text_is_one_level_and_not_its_letters(refuses: Callable[..., None]) -
     )
 
 
-def test_a_fixed_factor_has_one_level_but_not_none(refuses: Callable[..., None]) -> None:
+def test_a_fixed_factor_has_one_level_but_not_none(assert_refused: Callable[..., None]) -> None:
     assert Factor("lr", (0.1,), fixed=True).levels == (0.1,)
-    refuses(
+    assert_refused(
         lambda: Factor("lr", (), fixed=True),
         received="too few levels: ()",
         rule="two levels or more",
@@ -121,8 +123,8 @@ def test_a_fixed_factor_has_one_level_but_not_none(refuses: Callable[..., None])
 
 
 @pytest.mark.parametrize("levels", [(0.1, 0.1), (0.1, 0.2, 0.1), (1, 1.0), (0.0, -0.0)])
-def test_equal_levels_are_refused(levels: tuple[float, ...], refuses: Callable[..., None]) -> None:
-    refuses(
+def test_equal_levels_are_refused(levels: tuple[float, ...], assert_refused: Callable[..., None]) -> None:
+    assert_refused(
         lambda: Factor("growth", levels),
         received=f"factor 'growth' has equal levels: {tuple(map(float, levels))!r}",
         rule="levels differ from each other",
@@ -131,8 +133,10 @@ def test_equal_levels_are_refused(levels: tuple[float, ...], refuses: Callable[.
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED))
-def test_a_factor_with_the_name_of_a_column_is_refused(name: str, refuses: Callable[..., None]) -> None:
-    refuses(
+def test_a_factor_with_the_name_of_a_column_is_refused(
+    name: str, assert_refused: Callable[..., None]
+) -> None:
+    assert_refused(
         lambda: Factor(name, (1, 2)),
         received=f"factor {name!r} bears the name of a column",
         rule="a factor's levels stand in a column of their own in the table `runs`",
@@ -145,8 +149,8 @@ def test_no_setting_bears_the_name_of_a_column() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "learning rate", "a-b", "1st", "../lr", "a/b", None, 3])
-def test_a_name_that_is_no_identifier_is_refused(name: str, refuses: Callable[..., None]) -> None:
-    refuses(
+def test_a_name_that_is_no_identifier_is_refused(name: str, assert_refused: Callable[..., None]) -> None:
+    assert_refused(
         lambda: Factor(name, (1, 2)),
         received=f"factor {name!r}",
         rule="a factor's name is a Python identifier",

@@ -200,9 +200,9 @@ def test_a_setting_of_ones_own_with_several_values_is_a_factor() -> None:
 
 @pytest.mark.parametrize("assignment", ["lr", "", "=", "=0.1", "lr=", "lr 0.1", "lr:0.1"])
 def test_an_assignment_without_name_or_value_is_refused(
-    assignment: str, refuses: Callable[..., None]
+    assignment: str, assert_refused: Callable[..., None]
 ) -> None:
-    refuses(
+    assert_refused(
         lambda: with_overrides(a_study(), assignments=[assignment]),
         received=f"--set {assignment}",
         rule="an assignment is name=value, or name=a,b for levels",
@@ -210,13 +210,13 @@ def test_an_assignment_without_name_or_value_is_refused(
     )
 
 
-def test_an_unknown_name_is_refused_with_the_nearest_one(refuses: Callable[..., None]) -> None:
+def test_an_unknown_name_is_refused_with_the_nearest_one(assert_refused: Callable[..., None]) -> None:
     for assignment, nearest in (
         ("batchsize=8", "batch_size"),
         ("epoch=3", "epochs"),
         ("data=mnist", "dataset"),
     ):
-        refuses(
+        assert_refused(
             lambda assignment=assignment: with_overrides(a_study(), assignments=[assignment]),
             received=f"--set {assignment}: unknown name",
             rule="--set names a factor of the study, a setting, epochs or dataset",
@@ -241,10 +241,10 @@ def test_an_unknown_name_is_refused_with_the_nearest_one(refuses: Callable[..., 
     ],
 )
 def test_a_value_of_another_type_is_refused(
-    assignment: str, received: str, rule: str, refuses: Callable[..., None]
+    assignment: str, received: str, rule: str, assert_refused: Callable[..., None]
 ) -> None:
     study = a_study() if assignment.partition("=")[0] in ("epochs", "batch_size", "lr") else own_study()
-    refuses(
+    assert_refused(
         lambda: with_overrides(study, assignments=[assignment]),
         received=received,
         rule=rule,
@@ -278,9 +278,9 @@ def test_a_value_of_another_type_is_refused(
     ],
 )
 def test_a_value_that_breaks_a_rule_of_the_study_is_refused(
-    assignment: str, received: str, rule: str, remedy: str, refuses: Callable[..., None]
+    assignment: str, received: str, rule: str, remedy: str, assert_refused: Callable[..., None]
 ) -> None:
-    refuses(
+    assert_refused(
         lambda: with_overrides(a_study(), assignments=[assignment]),
         received=received,
         rule=rule,
@@ -289,8 +289,8 @@ def test_a_value_that_breaks_a_rule_of_the_study_is_refused(
 
 
 @pytest.mark.parametrize("seeds", [0, -3])
-def test_no_seeds_at_all_are_refused(seeds: int, refuses: Callable[..., None]) -> None:
-    refuses(
+def test_no_seeds_at_all_are_refused(seeds: int, assert_refused: Callable[..., None]) -> None:
+    assert_refused(
         lambda: with_overrides(a_study(), seeds=seeds),
         received=f"study 'small': seeds = {seeds}",
         rule="seeds is a whole number, at least 1",
@@ -298,8 +298,8 @@ def test_no_seeds_at_all_are_refused(seeds: int, refuses: Callable[..., None]) -
     )
 
 
-def test_a_path_in_a_value_touches_no_file(project: Path, refuses: Callable[..., None]) -> None:
-    refuses(
+def test_a_path_in_a_value_touches_no_file(project: Path, assert_refused: Callable[..., None]) -> None:
+    assert_refused(
         lambda: with_overrides(a_study(), assignments=["../lr=0.1"]),
         received="--set ../lr=0.1: unknown name",
         rule="--set names a factor",

@@ -46,9 +46,9 @@ def test_a_family_has_three_findings_for_each_variant_beside_the_baseline(varian
     ("seeds", "smallest"), [(1, "1"), (2, "0.5"), (3, "0.25"), (4, "0.125"), (5, "0.0625")]
 )
 def test_fewer_than_six_seeds_are_refused_with_p_and_the_seeds_needed(
-    seeds: int, smallest: str, refuses: Callable[..., None]
+    seeds: int, smallest: str, assert_refused: Callable[..., None]
 ) -> None:
-    refuses(
+    assert_refused(
         lambda: check_seeds(a_study(seeds=seeds)),
         received=f"study 'few' has {seeds} seeds",
         rule=f"with {seeds} paired seeds an exact test gives no p below {smallest}; p < 0.05 needs 6 seeds",

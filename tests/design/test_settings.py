@@ -124,10 +124,10 @@ def test_a_value_that_keeps_the_rule_stays_as_it_is(name: str, values: list[Valu
     ],
 )
 def test_a_value_that_breaks_the_rule_is_refused(
-    name: str, values: list[Value], refuses: Callable[..., None]
+    name: str, values: list[Value], assert_refused: Callable[..., None]
 ) -> None:
     for value in values:
-        refuses(
+        assert_refused(
             lambda value=value: check_setting(name, value, where="variant 'x'"),
             received=f"variant 'x': {name} = {value!r}",
             rule=f"{name} is {KNOWN[name].rule}",
@@ -163,8 +163,8 @@ def test_a_list_becomes_a_tuple() -> None:
     assert checked == ("brier", "confidence")
 
 
-def test_a_misspelt_setting_is_refused_with_the_nearest_name(refuses: Callable[..., None]) -> None:
-    refuses(
+def test_a_misspelt_setting_is_refused_with_the_nearest_name(assert_refused: Callable[..., None]) -> None:
+    assert_refused(
         lambda: check_settings({"batchsize": 8}, where="study 's'"),
         received="study 's': unknown setting 'batchsize'",
         rule="a setting belongs to training, to the article's network, or to a variant's own `build`",
@@ -183,8 +183,10 @@ def test_a_network_of_ones_own_may_take_settings_that_nobody_knows() -> None:
     assert check_settings(given, where="here", own_allowed=True) == {"growth": 12, "lr": 1.0}
 
 
-def test_a_known_setting_is_checked_for_a_network_of_ones_own_too(refuses: Callable[..., None]) -> None:
-    refuses(
+def test_a_known_setting_is_checked_for_a_network_of_ones_own_too(
+    assert_refused: Callable[..., None],
+) -> None:
+    assert_refused(
         lambda: check_settings({"lr": -1}, where="here", own_allowed=True),
         received="here: lr = -1.0",
         rule="a number above 0",

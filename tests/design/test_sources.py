@@ -131,10 +131,10 @@ def test_nothing_is_executed(write: Write) -> None:
 
 @pytest.mark.parametrize("build", ["nowhere:make", "nets.nowhere:make", "nowhere.nets:make"])
 def test_a_module_that_is_not_there_is_refused(
-    build: str, write: Write, refuses: Callable[..., None]
+    build: str, write: Write, assert_refused: Callable[..., None]
 ) -> None:
     write("nets.py", "")
-    refuses(
+    assert_refused(
         lambda: source_hash(build),
         received=f"build = {build!r}: no module {build.partition(':')[0]!r} found",
         rule="build names an importable module, looked for beside the study file and in this folder",
@@ -143,11 +143,11 @@ def test_a_module_that_is_not_there_is_refused(
 
 
 def test_a_module_with_a_syntax_error_is_refused_with_its_line(
-    write: Write, refuses: Callable[..., None]
+    write: Write, assert_refused: Callable[..., None]
 ) -> None:
     write("nets.py", "import blocks\n")
     write("blocks.py", "x = 1\ny = 2\ndef (\n")
-    refuses(
+    assert_refused(
         lambda: source_hash("nets:make"),
         received="blocks.py, line 3: ",
         rule="the module of a custom network is valid Python",

@@ -113,9 +113,9 @@ def test_a_study_can_be_declared_with_lists() -> None:
 
 @pytest.mark.parametrize("name", ["", "../up", "a/b", "/etc/passwd", "..", "a..b", ".x", "a b"])
 def test_a_name_that_could_leave_the_folder_of_results_is_refused(
-    name: str, refuses: Callable[..., None]
+    name: str, assert_refused: Callable[..., None]
 ) -> None:
-    refuses(
+    assert_refused(
         lambda: a_study(name=name),
         received=f"study {name!r}",
         rule="it names files and folders",
@@ -126,9 +126,9 @@ def test_a_name_that_could_leave_the_folder_of_results_is_refused(
 @pytest.mark.parametrize("field", ["seeds", "epochs"])
 @pytest.mark.parametrize("count", [0, -1, 2.0, "8", True, None])
 def test_a_count_that_is_no_whole_number_above_0_is_refused(
-    field: str, count: object, refuses: Callable[..., None]
+    field: str, count: object, assert_refused: Callable[..., None]
 ) -> None:
-    refuses(
+    assert_refused(
         lambda: a_study(**{field: count}),
         received=f"study 'small': {field} = {count!r}",
         rule=f"{field} is a whole number, at least 1",
@@ -137,8 +137,8 @@ def test_a_count_that_is_no_whole_number_above_0_is_refused(
 
 
 @pytest.mark.parametrize("dataset", ["", None, 3])
-def test_a_study_without_data_is_refused(dataset: object, refuses: Callable[..., None]) -> None:
-    refuses(
+def test_a_study_without_data_is_refused(dataset: object, assert_refused: Callable[..., None]) -> None:
+    assert_refused(
         lambda: a_study(dataset=dataset),
         received=f"study 'small': dataset = {dataset!r}",
         rule="a study names its data",
@@ -151,9 +151,9 @@ def test_a_study_without_data_is_refused(dataset: object, refuses: Callable[...,
     [((), []), ((PLAIN,), ["plain"]), ((PLAIN, BN, Variant("plain", depth=1)), ["plain", "bn", "plain"])],
 )
 def test_less_than_two_different_variants_are_refused(
-    variants: tuple[Variant, ...], names: list[str], refuses: Callable[..., None]
+    variants: tuple[Variant, ...], names: list[str], assert_refused: Callable[..., None]
 ) -> None:
-    refuses(
+    assert_refused(
         lambda: a_study(variants=variants),
         received=f"study 'small' has variants {names}",
         rule="a study compares two or more variants with different names",
@@ -161,8 +161,8 @@ def test_less_than_two_different_variants_are_refused(
     )
 
 
-def test_an_unknown_baseline_is_refused_with_the_nearest_variant(refuses: Callable[..., None]) -> None:
-    refuses(
+def test_an_unknown_baseline_is_refused_with_the_nearest_variant(assert_refused: Callable[..., None]) -> None:
+    assert_refused(
         lambda: a_study(baseline="plane"),
         received="study 'small': baseline = 'plane'",
         rule="the baseline is one of the variants",
@@ -170,8 +170,8 @@ def test_an_unknown_baseline_is_refused_with_the_nearest_variant(refuses: Callab
     )
 
 
-def test_an_unknown_setting_is_refused_with_the_nearest_one(refuses: Callable[..., None]) -> None:
-    refuses(
+def test_an_unknown_setting_is_refused_with_the_nearest_one(assert_refused: Callable[..., None]) -> None:
+    assert_refused(
         lambda: a_study(settings={"momentun": 0.9}),
         received="study 'small': unknown setting 'momentun'",
         rule="a setting belongs to training",
@@ -179,8 +179,8 @@ def test_an_unknown_setting_is_refused_with_the_nearest_one(refuses: Callable[..
     )
 
 
-def test_an_unknown_factor_is_refused_with_the_nearest_setting(refuses: Callable[..., None]) -> None:
-    refuses(
+def test_an_unknown_factor_is_refused_with_the_nearest_setting(assert_refused: Callable[..., None]) -> None:
+    assert_refused(
         lambda: a_study(factors=(Factor("drop_out", (0.0, 0.5)),)),
         received="study 'small', factor 'drop_out': unknown setting 'drop_out'",
         rule="a setting belongs to training",
@@ -194,8 +194,8 @@ def test_a_network_of_ones_own_may_have_factors_of_its_own() -> None:
     assert [cell.levels for cell in study.cells()] == [{"growth": 1}] * 2 + [{"growth": 2}] * 2
 
 
-def test_a_factor_declared_twice_is_refused(refuses: Callable[..., None]) -> None:
-    refuses(
+def test_a_factor_declared_twice_is_refused(assert_refused: Callable[..., None]) -> None:
+    assert_refused(
         lambda: a_study(factors=(Factor("lr", (0.1, 0.2)), Factor("lr", (0.3, 0.4)))),
         received="study 'small' has factors ['lr', 'lr']",
         rule="factors have different names",
@@ -215,9 +215,9 @@ def test_a_factor_declared_twice_is_refused(refuses: Callable[..., None]) -> Non
     ],
 )
 def test_what_a_factor_varies_nothing_else_may_fix(
-    changes: dict[str, Any], fixers: str, refuses: Callable[..., None]
+    changes: dict[str, Any], fixers: str, assert_refused: Callable[..., None]
 ) -> None:
-    refuses(
+    assert_refused(
         lambda: a_study(factors=(Factor("norm", ("none", "group")),), **changes),
         received=f"study 'small': factor 'norm' is also fixed by {fixers}",
         rule="what a factor varies, nothing else fixes",

@@ -22,14 +22,16 @@ def test_a_plain_name_is_taken(name: str) -> None:
         "a\0b", "näme", "a:b", "x" * 65, None, 3,
     ],
 )  # fmt: skip
-def test_a_name_that_could_leave_its_folder_is_refused(name: str, refuses: Callable[..., None]) -> None:
-    refuses(
+def test_a_name_that_could_leave_its_folder_is_refused(
+    name: str, assert_refused: Callable[..., None]
+) -> None:
+    assert_refused(
         lambda: check_name(name, what="study"),
         received=f"study {name!r}",
         rule="up to 64 letters, digits, '_', '.' or '-', begins with a letter or digit, and holds no '..'",
         remedy="choose such a name",
     )
-    refuses(
+    assert_refused(
         lambda: Variant(name),
         received=f"variant {name!r}",
         rule="it names files and folders",
@@ -37,14 +39,14 @@ def test_a_name_that_could_leave_its_folder_is_refused(name: str, refuses: Calla
     )
 
 
-def test_the_settings_of_a_variant_are_checked(refuses: Callable[..., None]) -> None:
-    refuses(
+def test_the_settings_of_a_variant_are_checked(assert_refused: Callable[..., None]) -> None:
+    assert_refused(
         lambda: Variant("bn", norm="bacth"),
         received="variant 'bn': norm = 'bacth'",
         rule="norm is one of none, batch, group, layer",
         remedy="the default is 'none'",
     )
-    refuses(
+    assert_refused(
         lambda: Variant("bn", nrom="batch"),
         received="variant 'bn': unknown setting 'nrom'",
         rule="a setting belongs to training, to the article's network",
@@ -69,8 +71,8 @@ def test_a_network_of_ones_own_takes_settings_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("build", ["nets", "nets.make", ":make", "nets:", "a/b:make", "nets:make()", "a b:c"])
-def test_a_build_that_names_no_callable_is_refused(build: str, refuses: Callable[..., None]) -> None:
-    refuses(
+def test_a_build_that_names_no_callable_is_refused(build: str, assert_refused: Callable[..., None]) -> None:
+    assert_refused(
         lambda: Variant("mine", build=build),
         received=f"variant 'mine': build = {build!r}",
         rule="build names a callable as 'package.module:function'",

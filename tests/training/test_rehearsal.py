@@ -51,7 +51,7 @@ def nets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtur
     return name
 
 
-def refused(runs: list[Run], dataset: Dataset, message: str) -> None:
+def assert_refused(runs: list[Run], dataset: Dataset, message: str) -> None:
     with pytest.raises(InputError, match=message):
         rehearse(runs, dataset, declared=runs)
 
@@ -74,7 +74,7 @@ def refused(runs: list[Run], dataset: Dataset, message: str) -> None:
     ],
 )
 def test_settings_that_can_not_train_are_refused(tiny: Dataset, given: dict[str, Any], message: str) -> None:
-    refused([tiny_run(**given)], tiny, message)
+    assert_refused([tiny_run(**given)], tiny, message)
 
 
 @pytest.mark.parametrize(
@@ -87,21 +87,23 @@ def test_settings_that_can_not_train_are_refused(tiny: Dataset, given: dict[str,
 def test_a_network_that_does_not_fit_is_refused(
     tiny: Dataset, nets: str, function: str, message: str
 ) -> None:
-    refused([replace(tiny_run(), build=f"{nets}:{function}")], tiny, message)
+    assert_refused([replace(tiny_run(), build=f"{nets}:{function}")], tiny, message)
 
 
 @pytest.mark.parametrize(("loss", "given"), [("as_number", "float"), ("by_image", r"\[2\]")])
 def test_a_loss_that_gives_no_single_number_is_refused(
     tiny: Dataset, nets: str, loss: str, given: str
 ) -> None:
-    refused([tiny_run(loss=f"{nets}:{loss}")], tiny, rf"{loss}' gives {given}[\s\S]*reduce it by .mean\(\)")
+    assert_refused(
+        [tiny_run(loss=f"{nets}:{loss}")], tiny, rf"{loss}' gives {given}[\s\S]*reduce it by .mean\(\)"
+    )
 
 
 def test_a_name_that_no_network_takes_is_refused_with_the_nearest(tiny: Dataset, nets: str) -> None:
     misspelt = replace(tiny_run(grwth=12), build=f"{nets}:make")
-    refused([misspelt], tiny, r"no network takes 'grwth'[\s\S]*did you mean 'growth'")
+    assert_refused([misspelt], tiny, r"no network takes 'grwth'[\s\S]*did you mean 'growth'")
     settings_of_the_articles_net = replace(tiny_run(depth=1), build=f"{nets}:make")
-    refused([settings_of_the_articles_net], tiny, r"no network takes 'depth'")
+    assert_refused([settings_of_the_articles_net], tiny, r"no network takes 'depth'")
 
 
 def test_a_name_that_one_of_the_networks_takes_is_allowed_for_all(tiny: Dataset, nets: str) -> None:
