@@ -46,7 +46,9 @@ Seeds = Annotated[int | None, typer.Option("--seeds", help="Number of seeds, ins
 Assignments = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="NAME=A[,B]", help="Levels of a factor, or one value of a factor or setting."
+        "--set",
+        metavar="NAME=A[,B]",
+        help="Levels of a factor, or one value of a factor, a setting, epochs or dataset.",
     ),
 ]
 DataDir = Annotated[
