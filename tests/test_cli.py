@@ -276,7 +276,7 @@ def left_of_group(group: int, *, seconds: float) -> list[str]:
 
 
 def test_ctrl_c_exits_130_keeps_what_is_done_and_leaves_no_process(project: Path) -> None:
-    words = [sys.executable, "-m", "harness.cli", "run", "tiny", "--set", "epochs=40", "--workers", "2"]
+    words = [sys.executable, "-m", "harness.cli", "run", "tiny", "--set", "epochs=200", "--workers", "2"]
     process = subprocess.Popen(words, cwd=project, stderr=subprocess.PIPE, text=True, start_new_session=True)
     runs = project / "results" / "tiny" / "runs"
     deadline = time.monotonic() + 120
