@@ -275,16 +275,32 @@ def left_of_group(group: int, *, seconds: float) -> list[str]:
         time.sleep(0.05)
 
 
+def _heed_interrupts() -> None:
+    """A shell's background jobs ignore SIGINT, and hand that down; a terminal's don't."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_exits_130_keeps_what_is_done_and_leaves_no_process(project: Path) -> None:
-    words = [sys.executable, "-m", "harness.cli", "run", "tiny", "--set", "epochs=200", "--workers", "2"]
-    process = subprocess.Popen(words, cwd=project, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    runs = project / "results" / "tiny" / "runs"
-    deadline = time.monotonic() + 120
-    while not list(runs.glob("*.parquet")):
-        assert time.monotonic() < deadline, "no run finished in two minutes"
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it: to the whole group
-    _, err = process.communicate(timeout=30)
+    words = [sys.executable, "-m", "harness.cli", "run", "tiny", "--set", "epochs=100", "--workers", "2"]
+    process = subprocess.Popen(
+        words,
+        cwd=project,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=_heed_interrupts,
+    )
+    try:
+        runs = project / "results" / "tiny" / "runs"
+        deadline = time.monotonic() + 120
+        while not list(runs.glob("*.parquet")):
+            assert time.monotonic() < deadline, "no run finished in two minutes"
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it: to the whole group
+        _, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.communicate()
     assert process.returncode == 130
     assert "runs of this call are kept. Go on with: " in err
     assert "Traceback" not in err

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import as_completed
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +53,8 @@ def train_runs(
             yield execute(run, data_dir=data_dir, beacons=beacons, catch=False)
         return
     with crew(place.slots, beacons=beacons) as pool:
-        futures = [pool.submit(execute, run, data_dir=data_dir, beacons=beacons) for run in runs]
-        yield from results_of(futures)
+        calls = (partial(execute, run, data_dir=data_dir, beacons=beacons) for run in runs)
+        yield from results_of(pool, calls, at_once=len(place.slots) + 1)
 
 
 @contextmanager
@@ -75,20 +77,25 @@ def crew(slots: tuple[str, ...], *, beacons: Path) -> Iterator[Any]:
         pool.shutdown(wait=True, kill_workers=True)
 
 
-def results_of(futures: list[Any]) -> Iterator[Any]:
+def results_of(pool: Any, calls: Iterable[Callable[[], Any]], *, at_once: int) -> Iterator[Any]:
     """What the workers bring home, each as it comes.
 
     Args:
-        futures: emptied, so that what has been yielded is not kept in memory.
+        pool: of a crew.
+        calls: what to do; taken as there is room, so that a killed pool has no queue to clear.
+        at_once: how many are handed over at a time: one a worker, and one that waits.
 
     Raises:
         WorkerError: a worker process died.
     """
-    waiting = as_completed(set(futures))
-    futures.clear()
+    waiting = iter(calls)
+    under_way = {pool.submit(call) for call in islice(waiting, at_once)}
     try:
-        for future in waiting:
-            yield future.result()
+        while under_way:
+            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            under_way |= {pool.submit(call) for call in islice(waiting, len(done))}
+            while done:
+                yield done.pop().result()
     except BrokenProcessPool as error:
         raise WorkerError(
             f"a worker process died: {error}",

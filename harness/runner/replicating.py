@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from harness.data import open_dataset
@@ -45,9 +46,9 @@ def replicate_both(*, epochs: int, data_dir: Path | None, notify: Notify) -> lis
 
         slots = ("cpu",) * len(VARIANTS)
         with ticking(tick, seconds=0.5), crew(slots, beacons=beacons) as pool:
-            futures = [pool.submit(_replicate, v, epochs, data_dir, beacons) for v in VARIANTS]
+            calls = (partial(_replicate, variant, epochs, data_dir, beacons) for variant in VARIANTS)
             logs = {}
-            for log in results_of(futures):
+            for log in results_of(pool, calls, at_once=len(VARIANTS)):
                 logs[log[0].variant] = log
                 notify(Finished(log[0].variant, "completed", None))
     return [epoch for variant in VARIANTS for epoch in logs[variant]]
