@@ -189,6 +189,8 @@ def status(
         )
     if list_runs:
         out.print(runs_table(ledger))
+    if set(ledger.status.values()) <= set(FINISHED):
+        return
     recorded = folder.runs(columns=("status", "error"))
     rows = [] if recorded is None else recorded.to_pylist()
     for row in rows:

@@ -12,6 +12,9 @@ from harness.store.results import Results
 
 STAGE = "evaluation"
 
+JOIN_AFTER = 256
+"""Runs after which their single files are joined: `status` then stays quick while a study runs."""
+
 
 class Journal:
     """Writes each outcome of a call, and counts the images that were trained on.
@@ -25,6 +28,7 @@ class Journal:
         self._results = results
         self._attempts = dict(ledger.attempts)
         self._call_id = call_id
+        self._written = 0
         self.images = 0
 
     def write(self, outcome: Outcome, *, images: int) -> None:
@@ -70,4 +74,7 @@ class Journal:
             metrics=metric_names(run.settings["metrics"]),
         )
         self._attempts[run.run_id] = attempt
+        self._written += 1
+        if self._written % JOIN_AFTER == 0:
+            self._results.compact()
         self.images += images
