@@ -85,7 +85,9 @@ class Results:
         ordered = table.sort_by([("run_id", "ascending"), ("attempt", "descending")])
         ids = ordered["run_id"].to_pylist()
         first = [i for i, name in enumerate(ids) if i == 0 or ids[i - 1] != name]
-        return ordered.take(pa.array(first))
+        if len(first) == len(ids):
+            return ordered
+        return ordered.take(pa.array(first))  # brings pandas in, 0.15 s
 
     def read(
         self, table: str, *, run_ids: Iterable[str] | None = None, columns: list[str] | None = None
