@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -264,15 +264,23 @@ def test_data_draws_a_contact_sheet(harness: Harness, project: Path) -> None:
 
 
 def left_of_group(group: int, *, seconds: float) -> list[str]:
-    """The command lines of a process group's living members, once it had some time to end."""
+    """The process numbers of a group's living members, once it had some time to end."""
     deadline = time.monotonic() + seconds
     while True:
-        shown = subprocess.run(["ps", "-eo", "pgid=,stat=,args="], capture_output=True, text=True, check=True)
-        members = [line.split(None, 2) for line in shown.stdout.splitlines()]
-        living = [args for pgid, state, args in members if int(pgid) == group and not state.startswith("Z")]
+        living = [pid for pid, state, of in processes() if of == group and state != "Z"]
         if not living or time.monotonic() > deadline:
             return living
         time.sleep(0.05)
+
+
+def processes() -> Iterator[tuple[str, str, int]]:
+    """Number, state and group of every process (proc(5), /proc/PID/stat)."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, group = path.read_text().rpartition(")")[2].split()[:3]
+        except (FileNotFoundError, ProcessLookupError):  # it ended between the listing and the reading
+            continue
+        yield path.parent.name, state, int(group)
 
 
 def _heed_interrupts() -> None:
