@@ -90,8 +90,9 @@ def run_study(study: Study, options: Options, notify: Notify) -> Counter[str]:
     # Opened again: the hash of data that were never here before is known only now.
     ledger = open_ledger(study, results, data_sha256=dataset.sha256)
     runs = _chosen(ledger, options)
-    _train(study, runs, ledger, dataset, options, notify)
-    results.compact()
+    if runs:
+        _train(study, runs, ledger, dataset, options, notify)
+        results.compact()
     return open_ledger(study, results, data_sha256=dataset.sha256).counts()
 
 
