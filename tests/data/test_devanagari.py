@@ -26,7 +26,7 @@ Files = dict[str, bytes]
 WriteZip = Callable[[Path, Files], Path]
 Snapshot = Callable[[Path], Files]
 
-# From /work/shared/datasets/README.md, which came with the archive
+# The figures that came with the archive
 README = {
     "train_images": "c371bc25c1e418686e5220bfb943b33aa83535c060e582322d2a8c66fa8344f0",
     "train_labels": "094f35bc4bb2a964aa0560a152b70f3e839d56c96fe5d29cbda34ba58ce2f637",
