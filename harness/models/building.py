@@ -109,10 +109,15 @@ def names_taken(build: str) -> set[str] | None:
     Raises:
         InputError: the build can't be imported.
     """
-    parameters = inspect.signature(_load(build)).parameters.values()
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return None
-    return {p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}
+    parameters, takes_all = _signature(_load(build))
+    return None if takes_all else set(parameters)
+
+
+def _signature(make: Callable[..., object]) -> tuple[dict[str, bool], bool]:
+    """The names that a callable takes, each with whether it must be given; and whether it takes any name."""
+    parameters = inspect.signature(make).parameters.values()
+    by_name = [p for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return {p.name: p.default is p.empty for p in by_name}, any(p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def _arguments(make: Callable[..., object], offered: Mapping[str, Any], *, own: set[str]) -> dict[str, Any]:
@@ -121,14 +126,8 @@ def _arguments(make: Callable[..., object], offered: Mapping[str, Any], *, own: 
     Raises:
         InputError: the callable needs an argument that neither data nor study give.
     """
-    parameters = inspect.signature(make).parameters.values()
-    takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    named = {p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}
-    needed = {
-        p.name
-        for p in parameters
-        if p.default is p.empty and p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)
-    }
+    named, takes_all = _signature(make)
+    needed = {name for name, must in named.items() if must}
     if needed - set(offered):
         raise InputError(
             f"{make} needs {sorted(needed - set(offered))}",
