@@ -94,5 +94,5 @@ def _keys(ledger: Ledger, cells: tuple[dict[str, Scalar], ...]) -> pd.DataFrame:
 
 def _frame(table: pa.Table | None, schema: pa.Schema) -> pd.DataFrame:
     """The table as a frame; one that was never written has its columns and no rows."""
-    frame: pd.DataFrame = (schema.empty_table() if table is None else table).to_pandas()
+    frame: pd.DataFrame = (schema.empty_table() if table is None else table).to_pandas(use_threads=False)
     return frame

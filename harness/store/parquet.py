@@ -32,8 +32,11 @@ def read_parquet(path: Path, *, columns: list[str] | None = None) -> pa.Table:
         StoreError: the file is damaged.
     """
     try:
-        with path.open("rb") as file:
-            return pq.ParquetFile(file, page_checksum_verification=True).read(columns=columns)
+        # On this thread and through Arrow's own file: pages in Python's memory, let go on one of Arrow's
+        # threads while the interpreter ends, abort the process ("terminate called ...").
+        with pa.OSFile(str(path)) as file:
+            whole = pq.ParquetFile(file, page_checksum_verification=True)
+            return whole.read(columns=columns, use_threads=False)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise StoreError(
             f"{path} is damaged: {error}",

@@ -238,3 +238,22 @@ def test_a_file_where_a_folder_should_be_is_told_like_any_refusal_of_the_disk(
     assert f"{tmp_path / 'results' / below} can't be written" in caught.value.received
     assert "--results" in caught.value.remedy
     assert (tmp_path / "results").read_text() == "a file of the user's"
+
+
+def test_decoding_stays_on_the_calling_thread(tmp_path: Path) -> None:
+    """Arrow's threads may outlive the interpreter for a moment: what they then let go aborts the process."""
+    path = tmp_path / "wide.parquet"
+    write_parquet(pa.table({f"column {number}": ["text"] * 2000 for number in range(40)}), path)
+    script = """
+import os, sys
+from pathlib import Path
+import pyarrow as pa
+from harness.store.parquet import read_parquet
+pa.set_cpu_count(6)
+before = len(os.listdir("/proc/self/task"))
+read_parquet(Path(sys.argv[1]))
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+    words = [sys.executable, "-c", script, str(path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    assert int(done.stdout) <= 1  # one reads the file; six would decode its columns
