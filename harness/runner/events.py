@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from harness.runner.outcome import Outcome
 from harness.training.records import Status
 
 
@@ -70,5 +71,16 @@ class Finished:
     error: str | None
 
 
-Event = Preparing | Started | Advanced | Finished
+@dataclass(frozen=True)
+class Recorded:
+    """The tables of a run are written, with all that it left behind.
+
+    Attributes:
+        outcome: of the run.
+    """
+
+    outcome: Outcome
+
+
+Event = Preparing | Started | Advanced | Finished | Recorded
 Notify = Callable[[Event], None]

@@ -14,7 +14,7 @@ from harness.design.run import Run
 from harness.design.study import Study
 from harness.errors import InputError, nearest
 from harness.runner.beacons import read_beacons
-from harness.runner.events import Advanced, Finished, Notify, Preparing, Started
+from harness.runner.events import Advanced, Finished, Notify, Preparing, Recorded, Started
 from harness.runner.journal import Journal
 from harness.store.ledger import FINISHED, Ledger, open_ledger
 from harness.store.provenance import describe_call
@@ -137,6 +137,7 @@ def _train(
                 run = outcome.run
                 if ledger.status.get(run.run_id) not in FINISHED:
                     journal.write(outcome, images=_images(run, dataset))
+                    notify(Recorded(outcome))
                 notify(Finished(run.run_id, outcome.records.status, outcome.error))
 
 
