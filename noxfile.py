@@ -36,10 +36,22 @@ def report(session: nox.Session) -> None:
     harness(session, "report", *(session.posargs or ["quick"]))
 
 
+@nox.session(default=False)
+def dashboard(session: nox.Session) -> None:
+    """Watch a study in optuna-dashboard, until Ctrl-C: `nox -s dashboard -- article`; default: quick."""
+    harness(session, "dashboard", *(session.posargs or ["quick"]))
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments go to pytest."""
     with_tool(session, "pytest", *session.posargs)
+
+
+@nox.session(default=False)
+def faults(session: nox.Session) -> None:
+    """Run the long tests, which kill, damage and starve a study for real; half an hour on two cores."""
+    with_tool(session, "pytest", "-m", "faults", "-s", *session.posargs)
 
 
 @nox.session

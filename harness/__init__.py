@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.design.factor import Factor
+    from harness.design.search import Search
+    from harness.design.space import Range
     from harness.design.study import Study
     from harness.design.variant import Variant
     from harness.errors import HarnessError, InputError
@@ -15,11 +17,13 @@ _HOMES = {
     "Factor": "harness.design.factor",
     "HarnessError": "harness.errors",
     "InputError": "harness.errors",
+    "Range": "harness.design.space",
+    "Search": "harness.design.search",
     "Study": "harness.design.study",
     "Variant": "harness.design.variant",
 }
 
-__all__ = ["Factor", "HarnessError", "InputError", "Study", "Variant"]
+__all__ = ["Factor", "HarnessError", "InputError", "Range", "Search", "Study", "Variant"]
 __version__ = "0.1.0"
 
 

@@ -7,13 +7,16 @@ import json
 import shlex
 import sys
 import time
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
+from harness.console.searches import search_table, tuning_runs_table
 from harness.console.tables import (
     facts_table,
     plan_facts,
@@ -26,7 +29,10 @@ from harness.design.loading import load_study, study_files
 from harness.design.overrides import with_overrides
 from harness.design.resolution import check_seeds
 from harness.design.study import Study
-from harness.errors import HarnessError, InputError, nearest
+from harness.errors import BusyError, HarnessError, InputError, nearest
+
+if TYPE_CHECKING:
+    from harness.runner.events import Event, Notify
 
 # Each command imports what it needs itself: `list` answers without pandas, `status` without torch.
 
@@ -60,6 +66,17 @@ DataDir = Annotated[
 ]
 ResultsDir = Annotated[Path, typer.Option("--results", help="Folder of results.")]
 RESULTS = Path("results")
+ReportsDir = Annotated[Path, typer.Option("--out", help="Folder of reports.")]
+REPORTS = Path("reports")
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        "--storage",
+        metavar="URL",
+        envvar="HARNESS_STORAGE",
+        help="Database of the Optuna mirror; default: optuna.db beside the results.",
+    ),
+]
 
 
 def main() -> None:
@@ -104,14 +121,14 @@ def plan(
 ) -> None:
     """Show what a study trains, how long it takes here, and the smallest effect it can detect."""
     from harness.runner.estimating import estimate
-    from harness.store.ledger import open_ledger
+    from harness.search.recorded import runs_ahead
     from harness.store.machine import cores
     from harness.store.results import Results
 
     declared = _declared(study, assignments, seeds)
     warning = check_seeds(declared)
     folder = Results(results / declared.name)
-    missing = open_ledger(declared, folder, data_dir=data_dir).unfinished(retry_failed=False)
+    missing = runs_ahead(declared, folder, data_dir=data_dir)
     recorded = folder.runs(columns=("variant", "status", "wall_seconds", "epochs"))
     guess = estimate(missing, recorded=recorded, workers=cores())
     out.print(facts_table(plan_facts(declared, missing=len(missing), workers=cores(), guess=guess)))
@@ -134,31 +151,73 @@ def run(
             "--only", metavar="RUN_ID", help="Train this run alone; a finished one is not recorded."
         ),
     ] = None,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try failed runs again.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try runs again that failed in an earlier call.")
+    ] = False,
+    retries: Annotated[
+        int, typer.Option("--retries", help="Tries more for a run whose worker dies or finds no memory.")
+    ] = 2,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", metavar="S", help="Seconds that a run may take.")
+    ] = None,
+    checkpoint: Annotated[
+        float,
+        typer.Option("--checkpoint", metavar="S", help="Seconds after which a long run keeps its state."),
+    ] = 600,
+    cluster: Annotated[
+        str | None,
+        typer.Option("--cluster", metavar="ADDRESS", help="Train on the workers of this dask scheduler."),
+    ] = None,
+    storage: Storage = None,
+    no_mirror: Annotated[
+        bool, typer.Option("--no-mirror", help="Leave Optuna out; `harness dashboard` catches up.")
+    ] = False,
     results: ResultsDir = RESULTS,
     data_dir: DataDir = None,
 ) -> None:
     """Train what is missing of a study. Ctrl-C is safe: the next call goes on."""
     from harness.console.progress import ProgressView
-    from harness.runner.running import Options, run_study
+    from harness.console.stopping import exit_status, heeding_signals
+    from harness.dashboard.mirror import Mirror
+    from harness.runner.options import Options
+    from harness.search.tuning import run_tuned
 
     declared = _declared(study, assignments, seeds)
     warning = check_seeds(declared)
     if warning:
         err.print(f"[yellow]warning:[/] {warning}")
-    options = Options(results, data_dir, workers, device, only, retry_failed)
+    options = Options(
+        results=results,
+        data_dir=data_dir,
+        workers=workers,
+        device=device,
+        only=only,
+        retry_failed=retry_failed,
+        retries=retries,
+        timeout=timeout,
+        checkpoint_seconds=checkpoint,
+        cluster=cluster,
+    )
+    mirror = Mirror(declared, folder=results / declared.name, say=_say, storage=storage, data_dir=data_dir)
     began = time.monotonic()
-    with ProgressView(err, _say) as view:
+    with ProgressView(err, _say) as view, heeding_signals(), nullcontext() if no_mirror else mirror:
+        notify = view.on_event if no_mirror else _telling(view.on_event, mirror.on_event)
         try:
-            counts = run_study(declared, options, view.on_event)
-        except KeyboardInterrupt:
+            counts = run_tuned(declared, options, notify)
+        except KeyboardInterrupt as stop:
             _say(f"interrupted; {view.finished} runs of this call are kept. Go on with: {_this_command()}")
-            raise typer.Exit(130) from None
+            raise typer.Exit(exit_status(stop)) from None
     ended = ", ".join(f"{count:,} {status}" for status, count in counts.most_common())
     _say(f"{declared.name}: {ended} ({view.finished:,} trained in {duration(time.monotonic() - began)})")
     failed = sum(counts[status] for status in ("failed", "timeout", "oom"))
     if failed:
         _say(f"`harness status {study}` shows why {failed} failed; --retry-failed tries them again")
+    lost = counts["missing"] if only is None else 0
+    if lost:
+        _say(
+            f"{lost:,} are missing, for files of theirs were damaged meanwhile. Go on with: {_this_command()}"
+        )
+    if failed or lost:
         raise typer.Exit(1)
 
 
@@ -172,13 +231,23 @@ def status(
     data_dir: DataDir = None,
 ) -> None:
     """Show what of a study is done, missing, diverged, failed."""
-    from harness.store.ledger import FINISHED, UNKNOWN_DATA, open_ledger
+    from harness.search.recorded import read_standing
+    from harness.store.ledger import UNKNOWN_DATA, open_ledger
     from harness.store.results import Results
+    from harness.store.tables import FINISHED
 
     declared = _declared(study, assignments, seeds)
     folder = Results(results / declared.name)
+    standing = None
+    if declared.search:
+        standing = read_standing(declared, declared.search, folder, data_dir=data_dir)
+        declared = standing.resolved()
+        out.print(search_table(standing))
     ledger = open_ledger(declared, folder, data_dir=data_dir)
-    out.print(status_table(ledger))
+    if ledger.runs:
+        out.print(status_table(ledger))
+    else:
+        out.print(f"then {declared.size:,} runs with what is chosen")
     if ledger.foreign:
         out.print(f"{ledger.foreign} recorded runs have other settings, epochs or data: not in the report")
     if list_runs and ledger.data_sha256 == UNKNOWN_DATA:
@@ -187,14 +256,16 @@ def status(
             rule="a RUN_ID tells one content of the data from another: they must have been opened once",
             remedy=f"`harness data {study}` opens them",
         )
+    if list_runs and standing:
+        out.print(tuning_runs_table(standing))
     if list_runs:
         out.print(runs_table(ledger))
-    if set(ledger.status.values()) <= set(FINISHED):
-        return
-    recorded = folder.runs(columns=("status", "error"))
+    failed = {run_id for run_id, status in ledger.status.items() if status not in FINISHED}
+    failed |= set(standing.failed) if standing else set()
+    recorded = folder.runs(columns=("status", "error")) if failed else None
     rows = [] if recorded is None else recorded.to_pylist()
     for row in rows:
-        if row["run_id"] in ledger.status and row["status"] not in FINISHED:
+        if row["run_id"] in failed:
             reason = (row["error"] or "").strip().splitlines()[-1:]
             out.print(f"[red]{row['status']}[/] {row['run_id']}: {escape(''.join(reason))}")
 
@@ -205,13 +276,13 @@ def report(
     seeds: Seeds = None,
     assignments: Assignments = None,
     results: ResultsDir = RESULTS,
-    out_dir: Annotated[Path, typer.Option("--out", help="Folder of reports.")] = Path("reports"),
+    out_dir: ReportsDir = REPORTS,
     data_dir: DataDir = None,
 ) -> None:
     """Write the report of a study: one HTML file that opens offline."""
     from harness.report.writing import write_report
 
-    declared = _declared(study, assignments, seeds)
+    declared = _resolved(study, assignments, seeds, results=results, data_dir=data_dir)
     words = [
         study,
         *(f"--set={text}" for text in assignments or ()),
@@ -224,14 +295,72 @@ def report(
 
 
 @app.command()
+def dashboard(
+    study: StudyName,
+    seeds: Seeds = None,
+    assignments: Assignments = None,
+    storage: Storage = None,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Write the mirror anew from Parquet, whatever it holds.")
+    ] = False,
+    port: Annotated[
+        int | None, typer.Option("--port", help="Where to listen; default 8080, or a free one.")
+    ] = None,
+    refresh_only: Annotated[
+        bool, typer.Option("--refresh-only", help="Bring the mirror up to date; serve nothing.")
+    ] = False,
+    results: ResultsDir = RESULTS,
+    out_dir: ReportsDir = REPORTS,
+    data_dir: DataDir = None,
+) -> None:
+    """Bring the Optuna mirror of a study up to date and serve optuna-dashboard on it, until Ctrl-C."""
+    from harness.dashboard.refreshing import ReportKeeper, await_mirror, refresh
+    from harness.dashboard.serving import serve
+    from harness.dashboard.storage import check_url, default_url
+
+    declared = _resolved(study, assignments, seeds, results=results, data_dir=data_dir)
+    folder, page = results / declared.name, out_dir / f"{declared.name}.html"
+    if storage:
+        check_url(storage)
+    try:
+        refresh(declared, folder, report=page, say=_say, storage=storage, data_dir=data_dir, rebuild=rebuild)
+    except BusyError:
+        if rebuild or refresh_only:
+            raise
+        _say("a run is going on; it keeps the mirror up to date")
+        if not storage:
+            await_mirror(declared.name, folder)
+    if refresh_only:
+        return
+    keeper = ReportKeeper(page, study=declared.name, folder=folder, storage=storage, say=_say)
+    try:
+        serve(
+            storage or default_url(folder),
+            study=declared.name,
+            folder=folder,
+            port=port,
+            ready=lambda address: _say(f"dashboard: {address} (Ctrl-C ends it)"),
+            tick=keeper.look,
+        )
+    except KeyboardInterrupt:
+        _say("the dashboard is closed")
+
+
+@app.command()
 def export(
     study: StudyName,
-    table: Annotated[str, typer.Argument(help="runs, curves, weights or provenance.")],
+    table: Annotated[
+        str, typer.Argument(metavar="TABLE", help="runs, curves, weights, trials or provenance.")
+    ],
     results: ResultsDir = RESULTS,
+    out_file: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write to this file, whole or not at all.")
+    ] = None,
 ) -> None:
-    """Write a table as CSV to standard output."""
+    """Write a table as CSV to standard output, or to a file."""
     from pyarrow import csv
 
+    from harness.store.files import write_whole
     from harness.store.results import Results
     from harness.store.tables import TABLES
 
@@ -249,7 +378,30 @@ def export(
             rule="a table exists once a run has finished",
             remedy=f"`harness run {study}` first, or name the folder with --results",
         )
-    csv.write_csv(rows, sys.stdout.buffer)
+    if out_file is None:
+        csv.write_csv(rows, sys.stdout.buffer)
+    else:
+        write_whole(out_file, partial(csv.write_csv, rows), option="--out")
+        _say(f"{table}: {len(rows):,} rows in {out_file}")
+
+
+@app.command()
+def merge(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="results/STUDY, or results, of several machines.")
+    ],
+    into: Annotated[
+        Path,
+        typer.Option("--into", metavar="DIR", help="A folder of the same kind, which takes all of them."),
+    ],
+) -> None:
+    """Join result folders of several machines: each run once, a finished one before a failed one."""
+    from harness.store.merging import merge_folders
+
+    for merged in merge_folders(folders, into=into):
+        _say(f"{merged.folder}: {merged.added:,} runs added, {merged.total:,} recorded now")
+        if merged.left_out:
+            _say(f"{merged.left_out:,} runs left out: finished, but a table has lost them; train them again")
 
 
 @app.command()
@@ -327,9 +479,32 @@ def data(
     )
 
 
+def _telling(*listeners: Notify) -> Notify:
+    """A listener that passes on to others what it is told."""
+
+    def tell(event: Event) -> None:
+        for listen in listeners:
+            listen(event)
+
+    return tell
+
+
 def _declared(name: str, assignments: list[str] | None, seeds: int | None) -> Study:
     """The study as this call wants it."""
     return with_overrides(load_study(name), assignments=assignments or (), seeds=seeds)
+
+
+def _resolved(
+    name: str, assignments: list[str] | None, seeds: int | None, *, results: Path, data_dir: Path | None
+) -> Study:
+    """The same with what its search chose, if it has one."""
+    declared = _declared(name, assignments, seeds)
+    if declared.search is None:
+        return declared
+    from harness.search.recorded import resolve
+    from harness.store.results import Results
+
+    return resolve(declared, Results(results / declared.name), data_dir=data_dir)
 
 
 def _say(line: str) -> None:

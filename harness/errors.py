@@ -53,6 +53,10 @@ class StoreError(HarnessError):
     """A file of results can't be read or written."""
 
 
+class BusyError(HarnessError):
+    """Another process writes these results."""
+
+
 class WorkerError(HarnessError):
     """A worker process died."""
 

@@ -8,10 +8,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from harness.data.dataset import Dataset, Split
 from harness.design.run import Cell, Run
 from harness.design.settings import Value
+
+DECLARATION = """
+from harness import Factor, Study, Variant
+
+study = Study(
+    name="tiny",
+    question="Does it run?",
+    dataset="folder:images",
+    variants=(Variant("plain"), Variant("bn", norm="batch")),
+    factors=(Factor("lr", (0.05, 0.2)),),
+    seeds=6,
+    epochs=1,
+    settings={"batch_size": 16, "probe_size": 20},
+)
+"""
 
 
 def tiny_split(count: int, *, seed: int, channels: int = 1, size: int = 8, classes: int = 4) -> Split:
@@ -55,3 +71,18 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     """Keep the tests out of the user's cache; one cache a test session, so data are decoded once."""
     base: Path = tmp_path_factory.getbasetemp() / "cache"
     monkeypatch.setenv("HARNESS_CACHE", str(base))
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a study of seconds and its images, as working folder."""
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "studies" / "tiny.py").write_text(DECLARATION)
+    for part, split in (("train", tiny_split(48, seed=1)), ("test", tiny_split(16, seed=2))):
+        for number, (image, label) in enumerate(zip(split.images, split.labels, strict=True)):
+            path = tmp_path / "images" / part / "abcd"[int(label)] / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image[0]).save(path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    return tmp_path

@@ -29,7 +29,18 @@ LEVELS = {
 }
 """Downwards only; packages of one level do not know each other."""
 
-TORCH_FREE = ("design", "data", "stats", "store", "findings", "report", "dashboard", "console", "cli")
+TORCH_FREE = (
+    "design",
+    "data",
+    "stats",
+    "store",
+    "findings",
+    "search",
+    "report",
+    "dashboard",
+    "console",
+    "cli",
+)
 PRINTS = {"cli.py"}
 
 
@@ -93,6 +104,7 @@ def test_torch_never_enters(package: str) -> None:
         ("plotly", {"report", "dashboard"}),
         ("optuna", {"search", "dashboard"}),
         ("optuna_dashboard", {"dashboard"}),
+        ("distributed", {"runner"}),
     ],
 )
 def test_a_library_stays_where_it_belongs(library: str, packages: set[str]) -> None:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,23 +18,10 @@ import pytest
 from PIL import Image
 
 from harness.cli import main
-from tests.conftest import tiny_split
+from tests.conftest import DECLARATION
+from tests.processes import left_of_group
 
 ROOT = Path(__file__).parents[1]
-DECLARATION = """
-from harness import Factor, Study, Variant
-
-study = Study(
-    name="tiny",
-    question="Does it run?",
-    dataset="folder:images",
-    variants=(Variant("plain"), Variant("bn", norm="batch")),
-    factors=(Factor("lr", (0.05, 0.2)),),
-    seeds=6,
-    epochs=1,
-    settings={"batch_size": 16, "probe_size": 20},
-)
-"""
 
 
 @dataclass(frozen=True)
@@ -47,21 +34,6 @@ class Said:
 
 
 Harness = Callable[..., Said]
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a study of seconds and its images, as working folder."""
-    (tmp_path / "studies").mkdir()
-    (tmp_path / "studies" / "tiny.py").write_text(DECLARATION)
-    for part, split in (("train", tiny_split(48, seed=1)), ("test", tiny_split(16, seed=2))):
-        for number, (image, label) in enumerate(zip(split.images, split.labels, strict=True)):
-            path = tmp_path / "images" / part / "abcd"[int(label)] / f"{number}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(image[0]).save(path)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-    return tmp_path
 
 
 @pytest.fixture
@@ -109,6 +81,55 @@ def test_every_command_refuses_an_unknown_study_and_names_the_nearest(
     assert sorted(path.name for path in project.iterdir()) == ["images", "studies"]
 
 
+def test_a_table_can_be_written_to_a_file_whole_or_not_at_all(harness: Harness, project: Path) -> None:
+    assert harness("run", "tiny", "--workers", "0").status == 0
+    printed = harness("export", "tiny", "curves").out
+    written = harness("export", "tiny", "curves", "--out", "tables/curves.csv")
+    assert written.status == 0
+    assert written.out == ""
+    assert (project / "tables" / "curves.csv").read_bytes().decode() == printed
+    assert f"curves: {printed.count(chr(10)) - 1} rows in tables/curves.csv" in written.err
+    refused = harness("export", "tiny", "curves", "--out", "studies")
+    assert refused.status == 1
+    assert "give another folder with --out" in refused.err
+    assert sorted(path.name for path in project.iterdir()) == ["images", "results", "studies", "tables"]
+
+
+def test_results_of_two_machines_make_one_study(harness: Harness) -> None:
+    for machine, levels in (("one", "lr=0.05"), ("two", "lr=0.2")):
+        assert harness("run", "tiny", "--workers", "0", "--set", levels, "--results", machine).status == 0
+    merged = harness("merge", "one", "two", "--into", "results")
+    assert merged.status == 0
+    assert "results/tiny: 24 runs added, 24 recorded now" in merged.err
+    assert harness("status", "tiny").out.splitlines()[-1].split() == ["all", "24", "0"]
+    again = harness("merge", "one/tiny", "--into", "results/tiny")
+    assert "results/tiny: 0 runs added, 24 recorded now" in again.err
+    nowhere = harness("merge", "one", "three", "--into", "results")
+    assert nowhere.status == 2
+    assert "error: no folder three" in nowhere.err
+    assert "rule: DIR is the folder of a study (results/STUDY)" in nowhere.err
+    assert harness("merge", "one").status == 2
+
+
+@pytest.mark.parametrize("words", [("status", "tiny"), ("export", "tiny", "weights"), ("report", "tiny")])
+def test_a_reader_tells_of_damage_and_the_runner_mends_it(
+    harness: Harness, project: Path, words: tuple[str, ...]
+) -> None:
+    assert harness("run", "tiny", "--workers", "0").status == 0
+    (joined,) = (project / "results" / "tiny" / "weights").iterdir()
+    joined.write_bytes(joined.read_bytes()[:-300])
+    told = harness(*words)
+    assert told.status == 1
+    assert "error: a damaged file was met and set aside as " in told.err
+    assert f"{joined.name}.damaged (" in told.err
+    assert "it held what `weights` says of 24 runs" in told.err
+    assert "remedy: `harness run tiny` trains missing runs again; or call this again" in told.err
+    assert harness("status", "tiny").out.splitlines()[-1].split() == ["all", "0", "24"]
+    assert "24 completed (24 trained in" in harness("run", "tiny", "--workers", "0").err
+    assert harness(*words).status == 0
+    assert (joined.parent / f"{joined.name}.damaged").exists()
+
+
 def test_declared_words_are_shown_as_they_are(harness: Harness, project: Path) -> None:
     file = project / "studies" / "tiny.py"
     file.write_text(DECLARATION.replace("Does it run?", "Does [bn] help [/x]?"))
@@ -128,26 +149,6 @@ def test_status_lists_the_runs_on_request(harness: Harness) -> None:
     assert (
         harness("status", "tiny", "--runs").out.count("completed") == 2
     )  # the head of the counts, and the run
-
-
-def test_a_wide_study_is_looked_at_in_well_under_a_second(project: Path) -> None:
-    from harness.design.loading import load_study
-    from harness.design.overrides import with_overrides
-    from harness.store.results import Results
-
-    study = with_overrides(load_study("tiny"), assignments=["lr=0.1,0.2,0.3,0.4"], seeds=180)
-    results = Results(project / "results" / "tiny")
-    row = {"attempt": 1, "status": "completed", "dataset": study.dataset, "fingerprint": "a-b"}
-    for run in study.runs("0" * 64):
-        results.write_run({**row, "run_id": run.run_id}, factors=study.factors)
-    assert len(list((results.folder / "runs").iterdir())) == 1440
-    results.compact()
-    began = time.perf_counter()
-    whole = results.runs(columns=("status", "dataset", "fingerprint", "started_at"))
-    seconds = time.perf_counter() - began
-    assert whole is not None
-    assert whole.num_rows == 1440
-    assert seconds < 0.5  # 0.01 s on two Zen 5 cores
 
 
 BAD_DECLARATIONS = {
@@ -263,26 +264,6 @@ def test_data_draws_a_contact_sheet(harness: Harness, project: Path) -> None:
         assert image.width > 100
 
 
-def left_of_group(group: int, *, seconds: float) -> list[str]:
-    """The process numbers of a group's living members, once it had some time to end."""
-    deadline = time.monotonic() + seconds
-    while True:
-        living = [pid for pid, state, of in processes() if of == group and state != "Z"]
-        if not living or time.monotonic() > deadline:
-            return living
-        time.sleep(0.05)
-
-
-def processes() -> Iterator[tuple[str, str, int]]:
-    """Number, state and group of every process (proc(5), /proc/PID/stat)."""
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, group = path.read_text().rpartition(")")[2].split()[:3]
-        except (FileNotFoundError, ProcessLookupError):  # it ended between the listing and the reading
-            continue
-        yield path.parent.name, state, int(group)
-
-
 def _heed_interrupts() -> None:
     """A shell's background jobs ignore SIGINT, and hand that down; a terminal's don't."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -339,7 +320,7 @@ def test_replicate_prints_rows_for_machines(harness: Harness, monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
-    "command", ["list", "plan", "run", "status", "report", "export", "replicate", "data"]
+    "command", ["list", "plan", "run", "status", "report", "export", "merge", "replicate", "data"]
 )
 def test_every_command_explains_itself(harness: Harness, command: str) -> None:
     said = harness(command, "--help")

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.design.search import Search
 from harness.design.settings import KNOWN
+from harness.design.space import Range
 from harness.design.study import Study
-from harness.store.tables import PROVENANCE, WEIGHTS, curves_schema, runs_schema
+from harness.store.tables import PROVENANCE, TRIALS, WEIGHTS, curves_schema, runs_schema
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,6 +26,7 @@ def section(text: str, heading: str) -> str:
         ("runs", runs_schema(()).names),
         ("curves", curves_schema(()).names),
         ("weights", WEIGHTS.names),
+        ("trials", TRIALS.names),
         ("provenance", PROVENANCE.names),
     ],
 )
@@ -48,6 +51,12 @@ def test_the_study_in_the_readme_can_be_declared() -> None:
     assert study.size == 2 * 3 * 10
 
 
+def test_the_search_in_the_readme_can_be_declared() -> None:
+    (code,) = re.findall(r"search=(Search\(.*\)),\n", (ROOT / "README.md").read_text())
+    search = eval(code, {"Range": Range, "Search": Search})
+    assert (search.budget, list(search.space)) == (20, ["lr", "batch_size"])
+
+
 def test_the_readme_names_every_command_and_session() -> None:
     text = (ROOT / "README.md").read_text()
     for line in (ROOT / "harness" / "cli.py").read_text().split("@app.command(")[1:]:
@@ -55,5 +64,5 @@ def test_the_readme_names_every_command_and_session() -> None:
         assert name
         assert f"`harness {name[1] or name[2]}" in text
     sessions = re.findall(r"@nox\.session[^\n]*\ndef (\w+)", (ROOT / "noxfile.py").read_text())
-    assert len(sessions) == 6
+    assert len(sessions) == 8
     assert all(f"`{session}`" in text for session in sessions)

@@ -17,8 +17,8 @@ from rich.progress import (
 )
 
 from harness.console.words import duration
-from harness.runner.events import Advanced, Event, Finished, Preparing, Started
-from harness.store.ledger import FINISHED
+from harness.runner.events import Advanced, Damaged, Event, Finished, LeftOut, Preparing, Retried, Started
+from harness.store.tables import FINISHED
 
 PLAIN_SECONDS = 10.0
 """Between two plain lines of progress, where there is no terminal."""
@@ -44,6 +44,7 @@ class ProgressView:
         self._task = self._progress.add_task("looking at what is done", total=None)
         self._started: Started | None = None
         self._counts: Counter[str] = Counter()
+        self._before = 0
         self._images, self._first_images = 0, 0
         self._began, self._spoke = time.monotonic(), time.monotonic()
 
@@ -68,6 +69,12 @@ class ProgressView:
             self._start(event)
         elif isinstance(event, Advanced):
             self._advance(event.images)
+        elif isinstance(event, Damaged):
+            self._say(f"damaged, set aside as {event.path}: {event.reason}; its runs are missing now")
+        elif isinstance(event, LeftOut):
+            self._say(f"the worker {event.worker} is left out: {event.reason}")
+        elif isinstance(event, Retried):
+            self._say(f"{event.run_id} will be tried again: {event.reason}")
         elif isinstance(event, Finished):
             self._counts[event.status] += 1
             if event.error:
@@ -75,14 +82,16 @@ class ProgressView:
         self._show()
 
     def _start(self, event: Started) -> None:
-        self._started = event
+        self._started, self._before = event, self.finished
+        self._images, self._first_images = 0, 0
         self._began = self._spoke = time.monotonic()
         self._progress.update(self._task, total=event.images, completed=0)
         where = "in this process"
         if event.workers:
             where = f"on {event.workers} {event.device} worker{'s' if event.workers > 1 else ''}"
         before = f"; {event.done:,} were done before" if event.done else ""
-        self._say(f"{event.runs:,} run{'s' if event.runs > 1 else ''} to train {where}{before}")
+        kind = "tuning run" if event.stage == "tuning" else "run"
+        self._say(f"{event.runs:,} {kind}{'s' if event.runs > 1 else ''} to train {where}{before}")
 
     def _advance(self, images: int) -> None:
         if self._images == 0 and images > 0:  # the clock starts when the first epoch is done
@@ -101,7 +110,7 @@ class ProgressView:
         if self._started is None:
             return ""
         failed = sum(count for status, count in self._counts.items() if status not in FINISHED)
-        parts = [f"{self.finished:,}/{self._started.runs:,} runs"]
+        parts = [f"{self.finished - self._before:,}/{self._started.runs:,} runs"]
         parts += [f"{failed} failed · {self._counts['diverged']} diverged"]
         elapsed = time.monotonic() - self._began
         seen = self._images - self._first_images

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from harness.console.searches import search_facts
 from harness.console.words import duration
 from harness.design.resolution import ALPHA, smallest_p, tests_in_family
 from harness.design.study import Study
@@ -31,9 +32,17 @@ def studies_table(studies: Mapping[str, Study | str]) -> Table:
             table.add_row(name, "", "", "", "", Text(study, style="red"))
         else:
             cells = study.size // study.seeds
-            counts = (str(cells), str(study.seeds), f"{study.size:,}")
+            counts = (str(cells), str(study.seeds), _runs(study, cells))
             table.add_row(name, escape(study.dataset), *counts, escape(study.question))
     return table
+
+
+def _runs(study: Study, cells: int) -> str:
+    """The number of runs, those of a search first: `40 + 20`."""
+    if study.search is None:
+        return f"{study.size:,}"
+    tuning, _ = study.search.cost(epochs=study.epochs)
+    return f"{cells * tuning:,} + {study.size:,}"
 
 
 def facts_table(facts: Iterable[tuple[str, str]]) -> Table:
@@ -60,6 +69,7 @@ def design_facts(study: Study) -> list[tuple[str, str]]:
         ("variants", variants),
         *([("factors", f"{len(factors)}"), *factors] if factors else []),
         ("epochs", str(study.epochs)),
+        *(search_facts(study, study.search) if study.search else []),
         ("runs", f"{cells} cells × {study.seeds} seeds = {study.size:,} runs"),
     ]
 

@@ -51,7 +51,7 @@ def open_dataset(
         DataError: the data can't be had, or are damaged.
     """
     _check_name(name)
-    data, cache = _data_dir(data_dir), _cache_dir(cache_dir)
+    data, cache = _data_dir(data_dir), cache_folder(cache_dir)
     report = report or silent
     if name.startswith(FOLDER_PREFIX):
         return folder.open_folder(_folder_path(name), cache_dir=cache, report=report)
@@ -69,7 +69,7 @@ def known_sha256(name: str, *, data_dir: Path | None = None, cache_dir: Path | N
     _check_name(name)
     if name in _PINNED:
         return _PINNED[name].sha256
-    cache = _cache_dir(cache_dir)
+    cache = cache_folder(cache_dir)
     if name.startswith(FOLDER_PREFIX):
         return folder.known_sha256(_folder_path(name), cache_dir=cache)
     return vision.known_sha256(name, data_dir=_data_dir(data_dir), cache_dir=cache)
@@ -110,7 +110,8 @@ def _data_dir(given: Path | None) -> Path | None:
     return path
 
 
-def _cache_dir(given: Path | None) -> Path:
+def cache_folder(given: Path | None) -> Path:
+    """Where decoded data are kept: as given, else HARNESS_CACHE, else the user's cache folder."""
     named = os.environ.get("HARNESS_CACHE", "")
     if given is None and not named:
         return platformdirs.user_cache_path("ablation-harness")

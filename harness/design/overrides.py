@@ -18,8 +18,8 @@ _WORDS = {"true": True, "false": False}
 def with_overrides(study: Study, *, assignments: Sequence[str] = (), seeds: int | None = None) -> Study:
     """The study as this call wants it.
 
-    `name=a,b` gives a factor these levels, `name=a` holds a factor or a setting at a; `epochs=N` and
-    `dataset=NAME` change those fields.
+    `name=a,b` gives a factor these levels, `name=a` holds a factor or a setting at a; `epochs=N`,
+    `dataset=NAME` and, where there is a search, `budget=N` change those fields.
 
     Raises:
         InputError: an assignment without `=`, an unknown name, or a value of the wrong type.
@@ -42,6 +42,9 @@ def _assigned(study: Study, name: str, text: str) -> Study:
     where = f"--set {name}={text}"
     if name == "epochs":
         return replace(study, epochs=cast("int", _typed(text, int, where=where)))
+    if name == "budget" and study.search is not None:
+        budget = cast("int", _typed(text, int, where=where))
+        return replace(study, search=replace(study.search, budget=budget))
     if name == "dataset":
         return replace(study, dataset=text)
     factors = {factor.name: factor for factor in study.factors}

@@ -6,12 +6,15 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from harness.design.settings import KNOWN, Scalar, Value
 
 NUMERICS = 1
 """Raised by hand whenever an engine, an initialisation or a default gives other numbers than before."""
+
+Stage = Literal["evaluation", "tuning", "calibration"]
+"""What a run is for: it answers the study's question, finds settings, or tries the machinery."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Run:
             the harness stay out, except for a network of the user's own, which may have other defaults.
         build: the callable that makes the network, or None for the article's network.
         source: hash of the source of `build` and of the project-local modules it imports.
+        stage: what it is for.
     """
 
     cell: Cell
@@ -46,6 +50,12 @@ class Run:
     given: dict[str, Value]
     build: str | None = None
     source: str | None = None
+    stage: Stage = "evaluation"
+
+    @property
+    def tested(self) -> bool:
+        """Whether the run may look at the test images: not while settings are still to be chosen."""
+        return self.stage != "tuning"
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -68,6 +78,7 @@ class Run:
             "build": self.build,
             "source": self.source,
             "numerics": NUMERICS,
+            **({"stage": self.stage} if self.stage != "evaluation" else {}),
         }
         text = json.dumps(declared, sort_keys=True, separators=(",", ":"))
         return f"{hashlib.sha256(text.encode()).hexdigest()[:16]}-{self.data_sha256[:16]}"

@@ -1,4 +1,4 @@
-"""Edge: the source files behind a custom network, hashed so that a change trains anew."""
+"""Edge: the source files behind a custom network: hashed, so that a change trains anew, or sent."""
 
 from __future__ import annotations
 
@@ -7,11 +7,38 @@ import hashlib
 import importlib.machinery
 import sys
 import sysconfig
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from harness.design.settings import Value
 from harness.errors import InputError
 
 _INSTALLED = tuple(Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib", "purelib", "platlib"))
+
+
+def own_code(build: str | None, settings: Mapping[str, Value]) -> list[str]:
+    """What a run takes from modules of the user's: its network, loss and metrics, as 'module:function'."""
+    names = [build] if build else []
+    for setting in ("loss", "metrics"):
+        value = settings.get(setting)
+        listed = (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ()
+        names += [str(name) for name in listed if ":" in str(name)]
+    return names
+
+
+def own_sources(names: Iterable[str]) -> dict[str, bytes]:
+    """The source of every project-local module behind some 'module:function', by its path below a folder.
+
+    That folder, first on the import path of another machine, makes the modules importable there. The
+    harness itself stays out, wherever it lies: a cluster's workers have it installed.
+    """
+    sources: dict[str, bytes] = {}
+    for name in dict.fromkeys(names):
+        for module, path in _local_modules(name.partition(":")[0]).items():
+            if module.partition(".")[0] != __name__.partition(".")[0]:
+                end = "/__init__.py" if path.name == "__init__.py" else ".py"
+                sources[module.replace(".", "/") + end] = path.read_bytes()
+    return sources
 
 
 def source_hash(build: str) -> str:

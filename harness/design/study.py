@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from harness.design.factor import Factor
-from harness.design.run import Cell, Run
+from harness.design.run import Cell, Run, Stage
+from harness.design.search import FIRST_TUNING_SEED, Choice, Search, check_search
 from harness.design.settings import KNOWN, Value, check_settings, unknown_setting
-from harness.design.sources import source_hash
+from harness.design.sources import own_code, source_hash
 from harness.design.variant import Variant, check_name
 from harness.errors import InputError, nearest
 
@@ -29,10 +30,12 @@ class Study:
         seeds: number of replicates; run i of every cell shares seed i with run i of every other.
         epochs: passes over the training images.
         settings: settings of training and of the network that hold for all variants.
+        search: how each variant is tuned before it is compared; None trains them as they are declared.
+        choices: what the search chose, for each cell; filled in when it is over, not declared.
 
     Raises:
         InputError: whatever is inconsistent: equal names, an unknown baseline, setting or factor,
-            a factor that a variant or the settings fix as well.
+            a factor that a variant or the settings fix as well, a search that does not fit.
     """
 
     name: str
@@ -44,6 +47,8 @@ class Study:
     seeds: int = 20
     epochs: int = 30
     settings: dict[str, Value] = field(default_factory=dict)
+    search: Search | None = None
+    choices: tuple[Choice, ...] = ()
 
     def __post_init__(self) -> None:
         check_name(self.name, what="study")
@@ -51,10 +56,10 @@ class Study:
         object.__setattr__(self, "factors", tuple(self.factors))
         where = f"study {self.name!r}"
         for what, count in (("seeds", self.seeds), ("epochs", self.epochs)):
-            if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+            if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= FIRST_TUNING_SEED:
                 raise InputError(
                     f"{where}: {what} = {count!r}",
-                    rule=f"{what} is a whole number, at least 1",
+                    rule=f"{what} is a whole number, at least 1 and at most {FIRST_TUNING_SEED:,}",
                     remedy=f"for instance {what}=20",
                 )
         if not isinstance(self.dataset, str) or not self.dataset:
@@ -69,6 +74,10 @@ class Study:
             self, "settings", check_settings(self.settings, where=where, own_allowed=own_allowed)
         )
         self._check_factors(where, own_allowed=own_allowed)
+        if self.search is not None:
+            check_search(
+                self.search, self.variants, settings=self.settings, factors=self.factors, where=where
+            )
 
     def _check_variants(self, where: str) -> None:
         names = [variant.name for variant in self.variants]
@@ -124,45 +133,70 @@ class Study:
 
     @property
     def size(self) -> int:
-        """How many runs the study has."""
+        """How many runs the study has; those of its search are not among them."""
         return sum(1 for _ in self.cells()) * self.seeds
 
     def runs(self, data_sha256: str) -> list[Run]:
         """Every run, seed by seed, so that an unfinished study holds whole pairs.
 
+        A study with a search has none before the search has chosen what they are.
+
         Args:
             data_sha256: content hash of the data set, part of each run's fingerprint.
         """
-        variants = {variant.name: variant for variant in self.variants}
-        hashes = cache(source_hash)
-        runs = []
-        for seed, cell in itertools.product(range(self.seeds), list(self.cells())):
-            variant = variants[cell.variant]
-            chosen = {**self.settings, **variant.settings, **cell.levels}
-            runs.append(
-                Run(
-                    cell=cell,
-                    seed=seed,
-                    dataset=self.dataset,
-                    data_sha256=data_sha256,
-                    epochs=self.epochs,
-                    given={
-                        name: value
-                        for name, value in chosen.items()
-                        if variant.build or name not in KNOWN or value != KNOWN[name].default
-                    },
-                    build=variant.build,
-                    source="+".join(hashes(name) for name in _imported(variant.build, chosen)) or None,
-                )
+        if self.search is not None and not self.choices:
+            return []
+        chosen = {repr(choice.cell): choice.params for choice in self.choices}
+        source_of = cache(source_hash)
+        firsts = [
+            self.run(
+                cell,
+                seed=0,
+                data_sha256=data_sha256,
+                params=chosen.get(repr(cell), {}),
+                source_of=source_of,
             )
-        return runs
+            for cell in self.cells()
+        ]
+        # The seeds of a cell share its settings: half the time and the memory, at 100,000 runs.
+        return [replace(first, seed=seed) for seed in range(self.seeds) for first in firsts]
 
+    def run(
+        self,
+        cell: Cell,
+        *,
+        seed: int,
+        data_sha256: str,
+        params: Mapping[str, Value],
+        epochs: int | None = None,
+        stage: Stage = "evaluation",
+        source_of: Callable[[str], str] = source_hash,
+    ) -> Run:
+        """One run of a cell.
 
-def _imported(build: str | None, chosen: dict[str, Value]) -> list[str]:
-    """What a run takes from modules of the user's: its network, loss and metrics, as 'module:function'."""
-    names = [build] if build else []
-    for setting in ("loss", "metrics"):
-        value = chosen.get(setting)
-        listed = (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ()
-        names += [str(name) for name in listed if ":" in str(name)]
-    return names
+        Args:
+            cell: variant and levels.
+            seed: the replicate.
+            data_sha256: content hash of the data set.
+            params: settings that a search proposed.
+            epochs: those of the study unless given.
+            stage: what the run is for.
+            source_of: the hash of what `module:function` names.
+        """
+        variant = next(variant for variant in self.variants if variant.name == cell.variant)
+        chosen: dict[str, Value] = {**self.settings, **params, **variant.settings, **cell.levels}
+        return Run(
+            cell=cell,
+            seed=seed,
+            dataset=self.dataset,
+            data_sha256=data_sha256,
+            epochs=epochs or self.epochs,
+            given={
+                name: value
+                for name, value in chosen.items()
+                if variant.build or name not in KNOWN or value != KNOWN[name].default
+            },
+            build=variant.build,
+            source="+".join(source_of(name) for name in own_code(variant.build, chosen)) or None,
+            stage=stage,
+        )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from harness.design.settings import Scalar
 from harness.design.study import Study
@@ -40,7 +42,14 @@ class StudyFrames:
     provenance: pd.DataFrame
 
 
-def load_frames(study: Study, folder: Path, *, data_dir: Path | None = None) -> StudyFrames:
+def load_frames(
+    study: Study,
+    folder: Path,
+    *,
+    data_dir: Path | None = None,
+    splits: Sequence[str] | None = None,
+    weights: bool = True,
+) -> StudyFrames:
     """Read a study's tables.
 
     `cell` in every frame is the number of the combination of levels, from 0, in declared order.
@@ -49,10 +58,12 @@ def load_frames(study: Study, folder: Path, *, data_dir: Path | None = None) -> 
         study: the declaration.
         folder: `results/<study>`.
         data_dir: where the user keeps data.
+        splits: of the curves, those that are wanted; all unless given.
+        weights: whether the sampled weights are wanted, by far the largest table.
 
     Raises:
         InputError: nothing is recorded of what the declaration expands to.
-        StoreError: a file is damaged.
+        StoreError: a file is damaged, and is now set aside.
     """
     results = Results(folder)
     ledger = open_ledger(study, results, data_dir=data_dir)
@@ -69,18 +80,21 @@ def load_frames(study: Study, folder: Path, *, data_dir: Path | None = None) -> 
     cells = tuple({repr(cell.levels): cell.levels for cell in study.cells()}.values())
     keys = _keys(ledger, cells)
     rows = _frame(results.runs(), runs_schema(study.factors))[runs_schema(()).names]
+    rows = rows[rows["run_id"].isin(ledger.status)]
     levels = pd.DataFrame(cells, columns=[factor.name for factor in study.factors])
     runs = rows.merge(keys[["run_id", "cell"]], on="run_id").join(levels, on="cell")
     recorded = keys[keys["run_id"].isin(runs["run_id"])]
+    curves = results.read("curves", run_ids=runs["run_id"])
+    if curves is not None and splits is not None:
+        curves = curves.filter(pc.is_in(curves["split"], pa.array(splits)))
+    sampled = results.read("weights", run_ids=runs["run_id"]) if weights else None
     return StudyFrames(
         study=study,
         ledger=ledger,
         cells=cells,
         runs=runs,
-        curves=_frame(results.read("curves", run_ids=runs["run_id"]), curves_schema(())).merge(
-            recorded, on="run_id"
-        ),
-        weights=_frame(results.read("weights", run_ids=runs["run_id"]), WEIGHTS).merge(recorded, on="run_id"),
+        curves=_frame(curves, curves_schema(())).merge(recorded, on="run_id"),
+        weights=_frame(sampled, WEIGHTS).merge(recorded, on="run_id"),
         provenance=_frame(results.read("provenance"), PROVENANCE).sort_values("started_at"),
     )
 

@@ -11,7 +11,7 @@ from harness.design.resolution import ALPHA, seeds_needed, smallest_p, tests_in_
 from harness.findings.contrasts import Contrast
 from harness.findings.frames import StudyFrames
 from harness.report.words import count, listed, p_value
-from harness.store.ledger import FINISHED
+from harness.store.tables import FINISHED
 
 WITHOUT_OUTCOME = ("failed", "timeout", "oom")
 """How a run can end without saying anything of its variant."""

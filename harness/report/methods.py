@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from harness.design.resolution import ALPHA
 from harness.design.settings import KNOWN, TRAINING
+from harness.design.space import in_words
 from harness.design.study import Study
 from harness.findings.contrasts import Contrast
+from harness.report.entries import Entry
+from harness.report.tuned import describe_tuning
 from harness.report.words import INTERVAL, count, listed, sentence
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A term and what is said of it, in a text or point by point."""
-
-    term: str
-    text: str = ""
-    points: tuple[str, ...] = ()
 
 
 def describe_methods(study: Study, contrasts: list[Contrast]) -> list[Entry]:
@@ -37,6 +30,7 @@ def describe_methods(study: Study, contrasts: list[Contrast]) -> list[Entry]:
             "not counted as independent evidence.",
         ),
         Entry("Pairing", _pairing(study)),
+        *describe_tuning(study),
         Entry("Tests", _tests(contrasts)),
         Entry(
             "What p speaks of",
@@ -91,6 +85,8 @@ def describe_settings(study: Study) -> list[Entry]:
             for factor in study.factors
         ),
     ]
+    if study.search is not None:
+        entries.append(Entry("Search space", points=tuple(in_words(study.search.space))))
     if study.settings:
         entries.append(Entry("All variants", points=_points(study.settings)))
     for variant in study.variants:
@@ -105,6 +101,7 @@ def _defaults(study: Study) -> dict[str, object]:
     """Settings that nothing in the declaration touches; the network's only where it is the article's."""
     known = TRAINING if all(variant.build for variant in study.variants) else KNOWN
     touched = {*study.settings, *(factor.name for factor in study.factors)}
+    touched |= set(study.search.space) if study.search else set()
     for variant in study.variants:
         touched |= set(variant.settings)
     return {

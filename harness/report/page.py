@@ -14,9 +14,10 @@ from harness.design.study import Study
 from harness.findings.contrasts import Contrast
 from harness.findings.frames import StudyFrames
 from harness.report.curves import curves_picture, measure_curves
+from harness.report.entries import Entry
 from harness.report.forest import LevelRow, forest_picture, level_rows
 from harness.report.limits import Limit, find_limits
-from harness.report.methods import Entry, describe_methods, describe_settings
+from harness.report.methods import describe_methods, describe_settings
 from harness.report.origins import Origins, describe_origins
 from harness.report.palette import Palette, palette_of
 from harness.report.panels import Picture

@@ -1,10 +1,11 @@
-"""Edge: small files by which each worker says which run it is at and how far it has come."""
+"""Edge: the small file by which a worker says which run it is at and how far it has come."""
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 
@@ -13,35 +14,38 @@ class Beacon:
     """What a worker last said.
 
     Attributes:
-        pid: of the worker.
         run_id: what it is training.
+        since: when it began, in seconds of the machine's monotonic clock.
         images: training images it has seen of that run.
+        pid: of the worker.
     """
 
-    pid: int
     run_id: str
+    since: float
     images: int
+    pid: int
+
+    @property
+    def seconds(self) -> float:
+        """How long the worker has been at it."""
+        return time.monotonic() - self.since
 
 
-def light(folder: Path, *, run_id: str, images: int) -> None:
+def light(path: Path, *, run_id: str, since: float, images: int) -> None:
     """Say, from a worker, where it is; a reader sees the old word or the new one."""
-    path = folder / f"{os.getpid()}.json"
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps({"pid": os.getpid(), "run_id": run_id, "images": images}))
+    temporary.write_text(json.dumps(asdict(Beacon(run_id, since, images, os.getpid()))))
     temporary.replace(path)
 
 
-def put_out(folder: Path) -> None:
-    """Say that this worker's run is over."""
-    (folder / f"{os.getpid()}.json").unlink(missing_ok=True)
+def put_out(path: Path) -> None:
+    """Say that the run is over."""
+    path.unlink(missing_ok=True)
 
 
-def read_beacons(folder: Path) -> list[Beacon]:
-    """What every busy worker last said."""
-    beacons = []
-    for path in folder.glob("*.json"):
-        try:
-            beacons.append(Beacon(**json.loads(path.read_text())))
-        except FileNotFoundError:  # put out between the listing and the reading
-            continue
-    return beacons
+def read_beacon(path: Path) -> Beacon | None:
+    """What the worker last said; None between two runs."""
+    try:
+        return Beacon(**json.loads(path.read_text()))
+    except FileNotFoundError:
+        return None

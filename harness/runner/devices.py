@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
+from joblib.externals.loky import process_executor
 
 from harness.errors import InputError
 from harness.store.machine import cores
@@ -29,19 +31,18 @@ class Place:
     Attributes:
         kind: cpu or cuda.
         slots: the device of each worker, in turn.
+        gpus: names of the GPUs in use.
+        machine: what it is, as `describe_machine` tells; None for this one.
     """
 
     kind: str
     slots: tuple[str, ...]
+    gpus: tuple[str, ...] = ()
+    machine: Mapping[str, Any] | None = None
 
     def at_most(self, count: int) -> Place:
         """The same place with no more slots than there is work."""
-        return Place(self.kind, self.slots[: max(1, count)])
-
-    @property
-    def gpus(self) -> list[str]:
-        """Names of the GPUs in use."""
-        return [torch.cuda.get_device_name(name) for name in dict.fromkeys(self.slots) if name != "cpu"]
+        return replace(self, slots=self.slots[: max(1, count)])
 
 
 def choose_place(device: str, *, workers: int | None, recorded: set[str]) -> Place:
@@ -70,21 +71,25 @@ def choose_place(device: str, *, workers: int | None, recorded: set[str]) -> Pla
         return Place("cpu", ("cpu",) * (cores() if workers is None else max(1, workers)))
     gpus = torch.cuda.device_count()
     count = min(cores(), WORKERS_PER_GPU * gpus) if workers is None else max(1, workers)
-    return Place("cuda", tuple(f"cuda:{i % gpus}" for i in range(count)))
+    slots = tuple(f"cuda:{i % gpus}" for i in range(count))
+    return Place("cuda", slots, gpus=tuple(map(torch.cuda.get_device_name, dict.fromkeys(slots))))
 
 
-def settle(folder: Path, slots: tuple[str, ...], import_path: tuple[str, ...]) -> None:
-    """Prepare a worker process: claim a slot, pin threads, die with the parent.
+def settle(slot: str, import_path: tuple[str, ...], parent: int) -> None:
+    """Prepare a worker process: pin device and threads, leave signals to the parent, die with it.
 
     Args:
-        folder: shared by the workers of a call; claims are files in it.
-        slots: the device of each worker.
-        import_path: where the study's own modules are found.
+        slot: the device.
+        import_path: where the study's own modules are found, in this order.
+        parent: the number of the process that started this one.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    _die_with_parent()
-    sys.path.extend(entry for entry in import_path if entry not in sys.path)
-    pin(_claim(folder, slots))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # they reach the whole group; the parent decides
+    _die_with(parent)
+    # loky would end a worker whose memory has grown by 300 MB; ours keep what the largest cell needed.
+    process_executor._USE_PSUTIL = False
+    sys.path[:] = dict.fromkeys((*import_path, *sys.path))
+    pin(slot)
 
 
 def pin(slot: str) -> None:
@@ -105,36 +110,12 @@ def own_device() -> torch.device:
     return torch.device(os.environ[_SLOT])
 
 
-def _claim(folder: Path, slots: tuple[str, ...]) -> str:
-    """The first free slot; a slot whose holder has died is free again."""
-    for number, device in enumerate(slots):
-        path = folder / f"slot-{number}"
-        if path.exists() and not _alive(path.read_text()):
-            path.unlink(missing_ok=True)
-        try:
-            with path.open("x") as file:
-                file.write(str(os.getpid()))
-        except FileExistsError:
-            continue
-        return device
-    return slots[os.getpid() % len(slots)]  # a successor that starts before its predecessor is gone
-
-
-def _alive(pid: str) -> bool:
-    """Whether the process that signed a claim is there; a claim that is just being signed counts."""
-    if not pid:
-        return True
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> None:
     """Ask Linux to end this process with its parent: loky's workers outlive a killed one by a minute."""
     if sys.platform == "linux":
         import ctypes
 
         pr_set_pdeathsig = 1
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before this was asked
+            os._exit(1)

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from harness.design.run import Run
-from harness.store.ledger import FINISHED
+from harness.store.tables import FINISHED
 
 REFERENCE_GFLOPS = 50.0
 """What one thread reaches on the article's network, batch 32, in channels-last float32.
@@ -73,7 +73,7 @@ def operations(run: Run) -> float:
     train, test, shape = SIZES[run.dataset]
     forward, backward = _forward(run.settings, shape)
     held_out = int(train * run.settings["validation"])
-    measured = min(run.settings["probe_size"], train) + held_out + test
+    measured = min(run.settings["probe_size"], train) + held_out + (test if run.tested else 0)
     learned = run.epochs * (train - held_out) * (forward + backward)
     return float(learned + (run.epochs + 1) * measured * forward)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
+from harness.design.run import Stage
 from harness.runner.outcome import Outcome
 from harness.training.records import Status
 
@@ -34,6 +36,7 @@ class Started:
         images: training images that lie ahead, over all runs and epochs.
         workers: processes, 0 for this one.
         device: cpu or cuda.
+        stage: what the runs are for.
     """
 
     runs: int
@@ -41,6 +44,7 @@ class Started:
     images: int
     workers: int
     device: str
+    stage: Stage = "evaluation"
 
 
 @dataclass(frozen=True)
@@ -82,5 +86,44 @@ class Recorded:
     outcome: Outcome
 
 
-Event = Preparing | Started | Advanced | Finished | Recorded
+@dataclass(frozen=True)
+class Retried:
+    """A run's worker died or found no memory; the run will be tried again.
+
+    Attributes:
+        run_id: which.
+        reason: what is known of it.
+    """
+
+    run_id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A file of results was damaged and is set aside; its runs are missing now.
+
+    Attributes:
+        path: where it lies now.
+        reason: what was wrong with it.
+    """
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A worker of the cluster does not take part.
+
+    Attributes:
+        worker: its address.
+        reason: why.
+    """
+
+    worker: str
+    reason: str
+
+
+Event = Preparing | Started | Advanced | Retried | Finished | Recorded | Damaged | LeftOut
 Notify = Callable[[Event], None]

@@ -6,11 +6,10 @@ import json
 
 from harness.design.settings import metric_names
 from harness.design.study import Study
+from harness.runner.events import Damaged, Notify
 from harness.runner.outcome import Outcome
 from harness.store.ledger import Ledger
 from harness.store.results import Results
-
-STAGE = "evaluation"
 
 JOIN_AFTER = 256
 """Runs after which their single files are joined: `status` then stays quick while a study runs."""
@@ -23,11 +22,13 @@ class Journal:
         images: training images of the runs written so far.
     """
 
-    def __init__(self, study: Study, results: Results, ledger: Ledger, *, call_id: str) -> None:
+    def __init__(
+        self, study: Study, results: Results, ledger: Ledger, *, call_id: str, notify: Notify
+    ) -> None:
         self._study = study
         self._results = results
         self._attempts = dict(ledger.attempts)
-        self._call_id = call_id
+        self._call_id, self._notify = call_id, notify
         self._written = 0
         self.images = 0
 
@@ -42,12 +43,12 @@ class Journal:
             StoreError: the disk refuses.
         """
         run, records = outcome.run, outcome.records
-        attempt = self._attempts.get(run.run_id, 0) + 1
+        attempt = self._attempts.get(run.run_id, 0) + outcome.tries
         row = {
             "run_id": run.run_id,
             "attempt": attempt,
             "study": self._study.name,
-            "stage": STAGE,
+            "stage": run.stage,
             "variant": run.cell.variant,
             **run.cell.levels,
             "settings": json.dumps(run.settings, sort_keys=True),
@@ -76,5 +77,15 @@ class Journal:
         self._attempts[run.run_id] = attempt
         self._written += 1
         if self._written % JOIN_AFTER == 0:
-            self._results.compact()
+            join_files(self._results, self._notify)
         self.images += images
+
+
+def join_files(results: Results, notify: Notify) -> None:
+    """Join the files of single runs, and tell of those that turn out to be damaged.
+
+    Raises:
+        StoreError: the disk refuses.
+    """
+    for path, reason in results.compact():
+        notify(Damaged(path, reason))

@@ -22,6 +22,8 @@ class Outcome:
         host: the machine.
         started_at: UTC.
         error: what went wrong, None for completed and diverged.
+        tries: how often this call tried it, this time included.
+        spent: the worker's process must not train again (a GPU error has broken its context).
     """
 
     run: Run
@@ -32,3 +34,5 @@ class Outcome:
     host: str
     started_at: datetime
     error: str | None
+    tries: int = 1
+    spent: bool = False

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import tempfile
+import time
+from collections import deque
 from functools import partial
 from pathlib import Path
 
 from harness.data import open_dataset
-from harness.runner.beacons import light, read_beacons
-from harness.runner.crew import crew, results_of, ticking
+from harness.errors import WorkerError
+from harness.runner.beacons import light
+from harness.runner.crew import Crew, ticking
+from harness.runner.desk import Desk
 from harness.runner.events import Advanced, Finished, Notify, Preparing, Started
+from harness.runner.post import Death
 from harness.training.published import VARIANTS, Epoch
 from harness.training.replica import replicate
 
@@ -29,6 +34,7 @@ def replicate_both(*, epochs: int, data_dir: Path | None, notify: Notify) -> lis
 
     Raises:
         DataError: the Devanagari digits can't be had.
+        WorkerError: a worker process died.
     """
     dataset = open_dataset(
         DATASET,
@@ -37,28 +43,40 @@ def replicate_both(*, epochs: int, data_dir: Path | None, notify: Notify) -> lis
     )
     images = len(dataset.train) * epochs * len(VARIANTS)
     notify(Started(runs=len(VARIANTS), done=0, images=images, workers=len(VARIANTS), device="cpu"))
-    with tempfile.TemporaryDirectory(prefix="harness-") as name:
-        beacons = Path(name)
+    with (
+        tempfile.TemporaryDirectory(prefix="harness-") as name,
+        Crew[str](
+            ("cpu",) * len(VARIANTS), desk=Desk(Path(name), Path(name), Path(name), data_dir=data_dir)
+        ) as crew,
+    ):
 
         def tick() -> None:
-            lit = read_beacons(beacons)
+            lit = crew.beacons
             notify(Advanced(sum(b.images for b in lit), tuple(b.run_id for b in lit)))
 
-        slots = ("cpu",) * len(VARIANTS)
-        with ticking(tick, seconds=0.5), crew(slots, beacons=beacons) as pool:
-            calls = (partial(_replicate, variant, epochs, data_dir, beacons) for variant in VARIANTS)
-            logs = {}
-            for log in results_of(pool, calls, at_once=len(VARIANTS)):
-                logs[log[0].variant] = log
-                notify(Finished(log[0].variant, "completed", None))
+        logs = {}
+        with ticking(tick, seconds=0.5):
+            for variant, log in crew.results(
+                deque(VARIANTS), lambda variant: partial(_replicate, variant, epochs)
+            ):
+                if isinstance(log, Death):
+                    raise WorkerError(
+                        f"the worker that trained {variant} died: {log.reason}",
+                        rule="the experiment is repeated in one go",
+                        remedy="call again",
+                    )
+                logs[variant] = log
+                notify(Finished(variant, "completed", None))
     return [epoch for variant in VARIANTS for epoch in logs[variant]]
 
 
-def _replicate(variant: str, epochs: int, data_dir: Path | None, beacons: Path) -> list[Epoch]:
+def _replicate(variant: str, epochs: int, desk: Desk) -> list[Epoch]:
     """One network in a worker; its beacon stays lit at the end, for the other is still at work."""
-    dataset = open_dataset(DATASET, data_dir=data_dir)
+    dataset, since = open_dataset(DATASET, data_dir=desk.data_dir), time.monotonic()
 
     def advance(epoch: Epoch) -> None:
-        light(beacons, run_id=variant, images=(epoch.epoch + 1) * len(dataset.train.labels))
+        images = (epoch.epoch + 1) * len(dataset.train.labels)
+        light(desk.beacon, run_id=variant, since=since, images=images)
 
+    light(desk.beacon, run_id=variant, since=since, images=0)
     return replicate(variant, dataset, epochs=epochs, on_epoch=advance)

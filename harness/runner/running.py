@@ -2,61 +2,18 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
-from contextlib import closing
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from harness.data import Dataset, open_dataset
 from harness.design.run import Run
 from harness.design.study import Study
 from harness.errors import InputError, nearest
-from harness.runner.beacons import read_beacons
-from harness.runner.events import Advanced, Finished, Notify, Preparing, Recorded, Started
-from harness.runner.journal import Journal
-from harness.store.ledger import FINISHED, Ledger, open_ledger
-from harness.store.provenance import describe_call
+from harness.runner.events import Damaged, Notify, Preparing
+from harness.runner.journal import join_files
+from harness.runner.options import Options
+from harness.store.ledger import Ledger, open_ledger
+from harness.store.lock import study_lock
 from harness.store.results import Results
-
-TICK_SECONDS = 0.5
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a call runs a study.
-
-    Attributes:
-        results: the folder that holds a folder for each study.
-        data_dir: where the user keeps data.
-        workers: processes; None for one a core, 0 for this process.
-        device: auto, cpu or cuda.
-        only: the run_id of the one run to train; a finished one is trained again but not recorded.
-        retry_failed: try runs again that failed before.
-
-    Raises:
-        InputError: an unknown device, or a negative number of workers.
-    """
-
-    results: Path = Path("results")
-    data_dir: Path | None = None
-    workers: int | None = None
-    device: str = "auto"
-    only: str | None = None
-    retry_failed: bool = False
-
-    def __post_init__(self) -> None:
-        if self.device not in ("auto", "cpu", "cuda"):
-            raise InputError(
-                f"--device {self.device}", rule="device is auto, cpu or cuda", remedy="choose one of these"
-            )
-        if self.workers is not None and self.workers < 0:
-            raise InputError(
-                f"--workers {self.workers}",
-                rule="workers is a whole number, at least 0; 0 trains in this process",
-                remedy="leave it out for one worker a core",
-            )
 
 
 def run_study(study: Study, options: Options, notify: Notify) -> Counter[str]:
@@ -75,10 +32,14 @@ def run_study(study: Study, options: Options, notify: Notify) -> Counter[str]:
 
     Raises:
         InputError: a setting, device or run_id that does not fit.
+        BusyError: another process runs this study.
         DataError: the data can't be had.
         StoreError: results can't be read or written.
+        WorkerError: no worker process starts.
     """
     results = Results(options.results / study.name)
+    if results.folder.exists():
+        tidy(results, notify)
     ledger = open_ledger(study, results, data_dir=options.data_dir)
     if options.only is None and not ledger.unfinished(retry_failed=options.retry_failed):
         return ledger.counts()
@@ -89,56 +50,57 @@ def run_study(study: Study, options: Options, notify: Notify) -> Counter[str]:
     )
     # Opened again: the hash of data that were never here before is known only now.
     ledger = open_ledger(study, results, data_sha256=dataset.sha256)
-    runs = _chosen(ledger, options)
-    if runs:
-        _train(study, runs, ledger, dataset, options, notify)
-        results.compact()
+    if _chosen(ledger, options):
+        _train(study, dataset, ledger, options, notify)
     return open_ledger(study, results, data_sha256=dataset.sha256).counts()
 
 
-def _train(
-    study: Study, runs: list[Run], ledger: Ledger, dataset: Dataset, options: Options, notify: Notify
-) -> None:
+def tidy(results: Results, notify: Notify) -> None:
+    """Clear away what a killed call or a failing disk left, and tell of what is lost by it.
+
+    Raises:
+        BusyError: another process writes these results.
+    """
+    with study_lock(results.folder):
+        results.sweep()
+        for path, why in results.set_aside_damaged():
+            notify(Damaged(path, why))
+        join_files(results, notify)
+
+
+def _train(study: Study, dataset: Dataset, ledger: Ledger, options: Options, notify: Notify) -> None:
     # Imported here, for they bring torch: a finished study and wrong input are answered without it.
-    from harness.runner.crew import ticking, train_runs
-    from harness.runner.devices import DETERMINISM, choose_place
+    from harness.runner.call import Call
+    from harness.runner.workplace import find_place
     from harness.training.rehearsal import rehearse
 
     results = Results(options.results / study.name)
-    recorded = _recorded_devices(results)
-    place = choose_place(options.device, workers=options.workers, recorded=recorded).at_most(len(runs))
+    runs = _chosen(ledger, options)
     one_a_cell = {repr(run.cell): run for run in runs}
     rehearse(list(one_a_cell.values()), dataset, declared=ledger.runs)
-    facts = _facts(dataset)
-    call = describe_call(study.name, data=facts, device=place.kind, determinism=DETERMINISM, gpus=place.gpus)
-    results.write_provenance(call)
-    journal = Journal(study, results, ledger, call_id=call["call_id"])
-    in_process = options.workers == 0
-    notify(
-        Started(
-            runs=len(runs),
-            done=sum(status in FINISHED for status in ledger.status.values()),
-            images=sum(_images(run, dataset) for run in runs),
-            workers=0 if in_process else len(place.slots),
-            device=place.kind,
-        )
-    )
-    with tempfile.TemporaryDirectory(prefix="harness-") as name:
-        beacons = Path(name)
-
-        def tick() -> None:
-            lit = read_beacons(beacons)
-            images = journal.images + sum(beacon.images for beacon in lit)
-            notify(Advanced(images, tuple(beacon.run_id for beacon in lit)))
-
-        training = train_runs(runs, place, in_process=in_process, data_dir=options.data_dir, beacons=beacons)
-        with closing(training) as outcomes, ticking(tick, seconds=TICK_SECONDS):
-            for outcome in outcomes:
-                run = outcome.run
-                if ledger.status.get(run.run_id) not in FINISHED:
-                    journal.write(outcome, images=_images(run, dataset))
-                    notify(Recorded(outcome))
-                notify(Finished(run.run_id, outcome.records.status, outcome.error))
+    with (
+        find_place(dataset, runs=ledger.runs, results=results, options=options, notify=notify) as (
+            place,
+            cluster,
+        ),
+        study_lock(results.folder),
+    ):
+        # Looked up again: another call may have trained some of them in the meantime.
+        ledger = open_ledger(study, results, data_sha256=dataset.sha256)
+        runs = _chosen(ledger, options)
+        with Call(
+            study,
+            dataset,
+            place.at_most(len(runs)),
+            ledger=ledger,
+            options=options,
+            notify=notify,
+            cluster=cluster,
+        ) as call:
+            call.announce(runs)
+            for _ in call.train(runs):
+                pass
+        join_files(results, notify)
 
 
 def _chosen(ledger: Ledger, options: Options) -> list[Run]:
@@ -153,30 +115,3 @@ def _chosen(ledger: Ledger, options: Options) -> list[Run]:
             remedy=nearest(options.only, by_id),
         )
     return [by_id[options.only]]
-
-
-def _images(run: Run, dataset: Dataset) -> int:
-    """Training images that a run sees over its epochs."""
-    share: float = run.settings["validation"]
-    return run.epochs * round(len(dataset.train) * (1 - share))
-
-
-def _facts(dataset: Dataset) -> dict[str, Any]:
-    """What provenance keeps of a data set."""
-    return {
-        "name": dataset.name,
-        "sha256": dataset.sha256,
-        "classes": len(dataset.classes),
-        "train": len(dataset.train.labels),
-        "test": len(dataset.test.labels),
-        "image_shape": list(dataset.train.images.shape[1:]),
-    }
-
-
-def _recorded_devices(results: Results) -> set[str]:
-    """Kinds of device of the finished runs."""
-    recorded = results.runs(columns=("status", "device"))
-    if recorded is None:
-        return set()
-    rows = recorded.to_pylist()
-    return {row["device"] for row in rows if row["status"] in FINISHED}

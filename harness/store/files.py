@@ -27,7 +27,7 @@ def write_whole(path: Path, fill: Callable[[BinaryIO], object], *, option: str) 
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         with temporary.open("wb") as file:
             fill(file)
             file.flush()
@@ -42,3 +42,11 @@ def write_whole(path: Path, fill: Callable[[BinaryIO], object], *, option: str) 
             rule="a file is written to a temporary name, synced and renamed",
             remedy=f"free some space or give another folder with {option}, then call again",
         ) from error
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, as durable as what will lie there."""
+    if not folder.exists():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)

@@ -7,16 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from harness.data import known_sha256
 from harness.design.run import Run
 from harness.design.study import Study
 from harness.errors import InputError
-from harness.store.results import Results
-
-FINISHED = ("completed", "diverged")
-"""How a run can end so that it is not trained again: a divergence is an outcome."""
+from harness.store.results import Results, latest, member_name
+from harness.store.tables import BESIDE_RUNS, FINISHED
 
 UNKNOWN_DATA = "0" * 64
 """Stands for the hash of data that were never here, where nothing is recorded either."""
@@ -28,9 +24,11 @@ class Ledger:
 
     Attributes:
         runs: all that the declaration expands to, in order.
-        status: of the recorded ones, by run_id: completed, diverged, failed, timeout or oom.
-        attempts: the highest attempt of the recorded ones, by run_id.
-        foreign: recorded runs that the declaration does not expand to (other epochs, settings, data).
+        status: of the recorded ones, by run_id: completed, diverged, failed, timeout or oom. A finished
+            run that one of the tables has lost is missing here.
+        attempts: the highest attempt that any table knows, by run_id.
+        foreign: recorded runs that the declaration does not expand to (other epochs, settings, data), those
+            of a search aside.
         data_sha256: the hash, or its first 16 digits, under which the runs were expanded.
     """
 
@@ -71,33 +69,77 @@ def open_ledger(
         InputError: an unknown data set.
         StoreError: a file of results is damaged.
     """
-    recorded = results.runs(columns=("status", "dataset", "fingerprint", "started_at"))
-    sha256 = data_sha256 or _data_sha256(study, recorded, data_dir=data_dir)
+    recorded = look_up(results)
+    sha256 = data_sha256 or _data_sha256(study, results, data_dir=data_dir)
     runs = tuple(study.runs(sha256))
     expected = {run.run_id for run in runs}
-    rows = [] if recorded is None else recorded.select(["run_id", "status", "attempt"]).to_pylist()
-    known = [row for row in rows if row["run_id"] in expected]
     return Ledger(
         runs=runs,
-        status={row["run_id"]: row["status"] for row in known},
-        attempts={row["run_id"]: row["attempt"] for row in known},
-        foreign=len(rows) - len(known),
+        status={run_id: status for run_id, status in recorded.status.items() if run_id in expected},
+        attempts={run_id: attempt for run_id, attempt in recorded.attempts.items() if run_id in expected},
+        foreign=sum(
+            stage == "evaluation" and run_id not in expected for run_id, stage in recorded.stage.items()
+        ),
         data_sha256=sha256,
     )
 
 
-def _data_sha256(study: Study, recorded: pa.Table | None, *, data_dir: Path | None) -> str:
-    same: list[dict[str, Any]] = []
-    if recorded is not None:
-        rows = recorded.select(["dataset", "fingerprint", "started_at"]).to_pylist()
-        same = [row for row in rows if row["dataset"] == study.dataset]
+@dataclass(frozen=True)
+class Recorded:
+    """What is recorded of runs, whoever declared them; all by run_id.
+
+    Attributes:
+        stage: of every run that has a row: evaluation, tuning or calibration.
+        counting: the attempt that counts, of every run that has a row.
+        status: how that attempt ended. A finished run that one of the tables has lost is not among them,
+            since it must be trained again.
+        attempts: the highest attempt that any table knows; what is tried next stands above it.
+    """
+
+    stage: dict[str, str]
+    counting: dict[str, int]
+    status: dict[str, str]
+    attempts: dict[str, int]
+
+
+def look_up(results: Results) -> Recorded:
+    """Every recorded run.
+
+    Raises:
+        StoreError: a file of results is damaged, and is now set aside.
+    """
+    rows = results.runs(columns=("stage", "status"))
+    # After `runs`, which name nothing that the other tables did not have before.
+    beside = [results.members(table) for table in BESIDE_RUNS]
+    whole, attempts = set.intersection(*beside), latest(set.union(*beside))
+    recorded = Recorded({}, {}, {}, attempts)
+    columns = () if rows is None else (rows[name].to_pylist() for name in rows.column_names)
+    for run_id, attempt, stage, status in zip(*columns, strict=True):
+        recorded.stage[run_id] = stage
+        recorded.counting[run_id] = attempt
+        attempts[run_id] = max(attempt, attempts.get(run_id, 0))
+        if status not in FINISHED or member_name(run_id, attempt) in whole:
+            recorded.status[run_id] = status
+    return recorded
+
+
+def _data_sha256(study: Study, results: Results, *, data_dir: Path | None) -> str:
     try:
         known = known_sha256(study.dataset, data_dir=data_dir)
     except InputError:
-        if not same:
+        recorded = _recorded_sha256(study, results)
+        if recorded is None:
             raise
-        known = None  # a folder of pictures that is no longer here, or was on another machine
-    if known is not None or not same:
-        return known or UNKNOWN_DATA
-    latest = max(same, key=lambda row: row["started_at"])
-    return str(latest["fingerprint"]).partition("-")[2]
+        return recorded  # a folder of pictures that is no longer here, or was on another machine
+    return known or _recorded_sha256(study, results) or UNKNOWN_DATA
+
+
+def _recorded_sha256(study: Study, results: Results) -> str | None:
+    """The first digits of the hash of the data that the latest run on data of this name was trained on."""
+    recorded = results.runs(columns=("dataset", "fingerprint", "started_at"))
+    rows: list[dict[str, Any]] = [] if recorded is None else recorded.to_pylist()
+    same = [row for row in rows if row["dataset"] == study.dataset]
+    if not same:
+        return None
+    last = max(same, key=lambda row: row["started_at"])
+    return str(last["fingerprint"]).partition("-")[2]

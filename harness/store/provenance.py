@@ -23,7 +23,13 @@ PACKAGES = (
 
 
 def describe_call(
-    study: str, *, data: Mapping[str, Any], device: str, determinism: Mapping[str, Any], gpus: list[str]
+    study: str,
+    *,
+    data: Mapping[str, Any],
+    device: str,
+    determinism: Mapping[str, Any],
+    gpus: list[str],
+    machine: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The provenance row of a call that starts now.
 
@@ -33,6 +39,7 @@ def describe_call(
         device: cpu or cuda.
         determinism: the flags under which workers train.
         gpus: names of the devices in use.
+        machine: where it is trained, as `describe_machine` tells; this one unless given.
     """
     commit, dirty = _git(Path.cwd())
     return {
@@ -44,7 +51,7 @@ def describe_call(
         "versions": json.dumps({"python": platform.python_version(), **_versions()}),
         "git_commit": commit,
         "git_dirty": dirty,
-        "hardware": json.dumps({"device": device, "gpus": gpus, **_hardware()}),
+        "hardware": json.dumps({"device": device, "gpus": gpus, **(machine or describe_machine())}),
         "determinism": json.dumps(dict(determinism)),
         "data": json.dumps(dict(data)),
     }
@@ -54,7 +61,8 @@ def _versions() -> dict[str, str]:
     return {name: metadata.version(name) for name in PACKAGES}
 
 
-def _hardware() -> dict[str, Any]:
+def describe_machine() -> dict[str, Any]:
+    """System, processor, cores and memory of this machine."""
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "cpu": _cpu_name(),

@@ -1,9 +1,10 @@
-"""Edge: the folder of a study's results, one file per table and run."""
+"""Edge: the folder of a study's results: what is written of a run, and what of it counts."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,22 +12,58 @@ from typing import Any
 import pyarrow as pa
 
 from harness.design.factor import Factor
-from harness.errors import StoreError
-from harness.store.parquet import read_parquet, write_parquet
-from harness.store.tables import PROVENANCE, WEIGHTS, curves_schema, runs_schema
+from harness.store.damage import Damage, damage_told, set_aside
+from harness.store.parquet import DamageError
+from harness.store.shelf import Shelf
+from harness.store.tables import (
+    BESIDE_RUNS,
+    FINISHED,
+    PROVENANCE,
+    TABLES,
+    WEIGHTS,
+    curves_schema,
+    runs_schema,
+)
 
 Rows = Sequence[dict[str, Any]]
+
+_TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
+"""The name under which `write_whole` fills a file."""
+
+
+def member_name(run_id: str, attempt: int) -> str:
+    """The name of an attempt at a run in every table."""
+    return f"{run_id}.{attempt}"
+
+
+def latest(names: Iterable[str]) -> dict[str, int]:
+    """The highest attempt at each run among the names of members, by run_id."""
+    found: dict[str, int] = {}
+    for name in names:
+        run_id, _, attempt = name.rpartition(".")
+        found[run_id] = max(found.get(run_id, 0), int(attempt))
+    return found
 
 
 @dataclass(frozen=True)
 class Results:
     """`results/<study>`: the tables of a study as Parquet files.
 
+    Of a run that was tried more than once the highest attempt counts, and an attempt counts once its row
+    stands in `runs`.
+
+    A reader who meets a damaged file sets it aside and says so in a StoreError; called again, it does
+    without the file.
+
     Attributes:
         folder: holds a folder for each table.
     """
 
     folder: Path
+
+    def shelf(self, table: str) -> Shelf:
+        """The files of a table."""
+        return Shelf(self.folder / table)
 
     def write_run(
         self,
@@ -39,6 +76,9 @@ class Results:
     ) -> None:
         """Write the tables of one attempt at a run; the row in `runs` comes last and makes it count.
 
+        A finished run stands in every table, be it without rows; else a lost file could not be told from
+        one that never was.
+
         Args:
             run: the row of `runs`; `run_id` and `attempt` name the files.
             factors: of the study; each has a column.
@@ -49,22 +89,22 @@ class Results:
         Raises:
             StoreError: the disk refuses.
         """
-        name = f"{run['run_id']}.{run['attempt']}.parquet"
+        name = member_name(run["run_id"], run["attempt"])
         parts = (("curves", curves, curves_schema(metrics)), ("weights", weights, WEIGHTS))
         for table, rows, schema in parts:
-            if rows:
+            if rows or run["status"] in FINISHED:
                 marked = [{"run_id": run["run_id"], **row} for row in rows]
-                write_parquet(pa.Table.from_pylist(marked, schema=schema), self.folder / table / name)
+                self.shelf(table).put({name: len(rows)}, pa.Table.from_pylist(marked, schema=schema))
         row = pa.Table.from_pylist([run], schema=runs_schema(factors))
-        write_parquet(row, self.folder / "runs" / name)
+        self.shelf("runs").put({name: 1}, row)
 
     def write_provenance(self, call: dict[str, Any]) -> None:
         """Write the row of one call of the runner."""
-        path = self.folder / "provenance" / f"{call['call_id']}.parquet"
-        write_parquet(pa.Table.from_pylist([call], schema=PROVENANCE), path)
+        row = pa.Table.from_pylist([call], schema=PROVENANCE)
+        self.shelf("provenance").put({call["call_id"]: 1}, row)
 
     def runs(self, *, columns: Sequence[str] | None = None) -> pa.Table | None:
-        """The row of each run's highest attempt, None where nothing was recorded.
+        """The row of each run's highest attempt, by run_id; None where nothing was recorded.
 
         Factors have no column here: their type may have changed, and the declaration knows the levels.
 
@@ -72,27 +112,22 @@ class Results:
             columns: of the fixed ones, those that are wanted; all unless given.
 
         Raises:
-            StoreError: a file is damaged.
+            StoreError: a file is damaged, and is now set aside.
         """
         wanted = (
             runs_schema(()).names
             if columns is None
             else [*{"run_id": 0, "attempt": 0, **dict.fromkeys(columns)}]
         )
-        table = self.read("runs", columns=wanted)
-        if table is None:
-            return None
-        ordered = table.sort_by([("run_id", "ascending"), ("attempt", "descending")])
-        ids = ordered["run_id"].to_pylist()
-        first = [i for i, name in enumerate(ids) if i == 0 or ids[i - 1] != name]
-        if len(first) == len(ids):
-            return ordered
-        return ordered.take(pa.array(first))  # brings pandas in, 0.15 s
+        with self._setting_aside("runs") as shelf:
+            return shelf.read(lambda names: _counting(latest(names)), columns=wanted)
 
     def read(
         self, table: str, *, run_ids: Iterable[str] | None = None, columns: list[str] | None = None
     ) -> pa.Table | None:
-        """A whole table, or its rows of some runs, in the order of the file names.
+        """A table, or its rows of some runs, by run_id; None where it has none of them.
+
+        All attempts stand in `runs`, which has a column to tell them; elsewhere only what counts.
 
         Args:
             table: its name.
@@ -100,45 +135,77 @@ class Results:
             columns: those that are wanted; all unless given.
 
         Raises:
-            StoreError: a file is damaged, or a column changed its type from one file to another.
+            StoreError: a file is damaged, and is now set aside; or a column changed its type from one file
+                to another.
         """
-        paths = sorted((self.folder / table).glob("*.parquet"))
-        if run_ids is not None:
-            wanted = set(run_ids)
-            paths = [path for path in paths if path.name.rsplit(".", 2)[0] in wanted]
-        if not paths:
-            return None
-        return _joined([read_parquet(path, columns=columns) for path in paths], self.folder / table)
+        counting = set(_counting(latest(self.members("runs")))) if table in BESIDE_RUNS else None
+        wanted = None if run_ids is None else set(run_ids)
 
-    def compact(self) -> None:
-        """Put the rows of `runs` into one file for each set of columns, so that looking at them is quick.
+        def choose(names: Iterable[str]) -> list[str]:
+            return sorted(
+                name
+                for name in names
+                if (counting is None or name in counting)
+                and (wanted is None or name.rpartition(".")[0] in wanted)
+            )
 
-        The joined file is written whole before the single ones go; where a loss of power falls between
-        the two, rows stand twice, and `runs()` takes each run once.
+        with self._setting_aside(table) as shelf:
+            return shelf.read(choose, columns=columns)
+
+    def members(self, table: str) -> set[str]:
+        """The attempts that stand in a table, told by its files' footers.
 
         Raises:
-            StoreError: a file is damaged, or the disk refuses.
+            StoreError: a file is damaged, and is now set aside.
         """
-        by_schema: dict[str, list[tuple[Path, pa.Table]]] = {}
-        for path in sorted((self.folder / "runs").glob("*.parquet")):
-            part = read_parquet(path)
-            by_schema.setdefault(part.schema.to_string(), []).append((path, part))
-        for schema, parts in by_schema.items():
-            name = hashlib.sha256(schema.encode()).hexdigest()[:8]
-            whole = self.folder / "runs" / f"joined-{name}.parquet"
-            if [path for path, _ in parts] != [whole]:
-                write_parquet(pa.concat_tables([part for _, part in parts]), whole)
-                for path, _ in parts:
-                    if path != whole:
-                        path.unlink()
+        with self._setting_aside(table) as shelf:
+            return shelf.catalogue().names
+
+    def compact(self) -> list[Damage]:
+        """Join small files of runs, so that looking at them is quick. Call it under the study's lock.
+
+        Returns:
+            The damaged files that were met and set aside.
+
+        Raises:
+            StoreError: the disk refuses.
+        """
+        return [damage for table in (*BESIDE_RUNS, "runs") for damage in self.shelf(table).join()]
+
+    def set_aside_damaged(self) -> list[Damage]:
+        """Look for damage: in `runs` and `provenance` everywhere, in larger tables at the footers.
+
+        Their pages are checked whenever they are read or joined.
+
+        Returns:
+            The damaged files, which are set aside.
+
+        Raises:
+            StoreError: the disk refuses.
+        """
+        return [
+            damage
+            for table in TABLES
+            for damage in self.shelf(table).set_aside_damaged(pages=table not in BESIDE_RUNS)
+        ]
+
+    def sweep(self) -> None:
+        """Remove what a killed writer left half written. Call it under the study's lock."""
+        for path in self.folder.rglob(".*.tmp"):
+            if _TEMPORARY.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _setting_aside(self, table: str) -> Iterator[Shelf]:
+        """A shelf to read from: where a file is damaged, all damaged ones of the table are set aside."""
+        shelf = self.shelf(table)
+        try:
+            yield shelf
+        except DamageError as damage:
+            damages = [set_aside(damage), *shelf.set_aside_damaged(pages=True)]
+            raise damage_told(damages, study=self.folder.name) from damage
 
 
-def _joined(tables: list[pa.Table], folder: Path) -> pa.Table:
-    try:
-        return pa.concat_tables(tables, promote_options="permissive")
-    except pa.ArrowException as error:
-        raise StoreError(
-            f"the files in {folder} do not fit together: {error}",
-            rule="a column has one type in all files of a table",
-            remedy="give the factor another name, or keep the two studies in folders of their own",
-        ) from error
+def _counting(attempts: dict[str, int]) -> list[str]:
+    """The members that count, by run_id."""
+    return [member_name(run_id, attempts[run_id]) for run_id in sorted(attempts)]

@@ -8,11 +8,23 @@ import pyarrow as pa
 
 from harness.design.factor import Factor
 
-TABLES = ("runs", "curves", "weights", "provenance")
+TABLES = ("runs", "curves", "weights", "trials", "provenance")
+
+BESIDE_RUNS = ("curves", "weights")
+"""The tables in which every finished run stands, be it without rows; they are written before `runs`."""
+
+FINISHED = ("completed", "diverged")
+"""How a run can end so that it is not trained again: a divergence is an outcome."""
 
 _ARROW = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
 
 _SPLITS = ("train", "probe", "validation", "test")
+
+_LAST = tuple(f"{split}_{figure}" for split in _SPLITS for figure in ("loss", "accuracy"))
+_BEST = tuple(f"best_{split}_{figure}" for split in _SPLITS[2:] for figure in ("loss", "accuracy"))
+
+FIGURES = (*_LAST, "best_epoch", *_BEST, "epochs_to_threshold")
+"""The columns of `runs` that training alone decides: how often, where and when a run was tried stays out."""
 
 
 def runs_schema(factors: Sequence[Factor]) -> pa.Schema:
@@ -30,13 +42,9 @@ def runs_schema(factors: Sequence[Factor]) -> pa.Schema:
             ("dataset", pa.string()),
             ("epochs", pa.int32()),
             ("status", pa.string()),
-            *((f"{split}_{figure}", pa.float64()) for split in _SPLITS for figure in ("loss", "accuracy")),
+            *((name, pa.float64()) for name in _LAST),
             ("best_epoch", pa.int32()),
-            *(
-                (f"best_{split}_{figure}", pa.float64())
-                for split in ("validation", "test")
-                for figure in ("loss", "accuracy")
-            ),
+            *((name, pa.float64()) for name in _BEST),
             ("epochs_to_threshold", pa.int32()),
             ("train_seconds", pa.float64()),
             ("wall_seconds", pa.float64()),
@@ -79,6 +87,26 @@ WEIGHTS = pa.schema(
     ]
 )
 """One row per run × epoch × sampled weight; index is "filter,channel,row,column"."""
+
+TRIALS = pa.schema(
+    [
+        ("search", pa.string()),
+        ("variant", pa.string()),
+        ("levels", pa.string()),
+        ("number", pa.int32()),
+        ("round", pa.int32()),
+        ("rung", pa.int32()),
+        ("epochs", pa.int32()),
+        ("params", pa.string()),
+        ("run_ids", pa.string()),
+        ("state", pa.string()),
+        ("value", pa.float64()),
+        ("validation_accuracy", pa.float64()),
+        ("validation_loss", pa.float64()),
+        ("chosen", pa.bool_()),
+    ]
+)
+"""One row per proposal of a search × rung; levels and params are JSON objects, run_ids is a JSON list."""
 
 PROVENANCE = pa.schema(
     [

@@ -19,9 +19,11 @@ class Records:
         outcome: columns of the `runs` table that training decides.
         curves: rows of the `curves` table, without run_id.
         weights: rows of the `weights` table, without run_id.
+        earlier_seconds: spent before the checkpoint from which the run went on.
     """
 
     status: Status
     outcome: Row = field(default_factory=dict)
     curves: list[Row] = field(default_factory=list)
     weights: list[Row] = field(default_factory=list)
+    earlier_seconds: float = 0.0

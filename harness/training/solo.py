@@ -15,6 +15,7 @@ from harness.design.run import Run
 from harness.design.streams import stream
 from harness.models.building import build_model
 from harness.training.batches import Resident
+from harness.training.checkpoint import Checkpoint
 from harness.training.objectives import make_optimizer, resolve_loss, resolve_metrics
 from harness.training.passes import Objectives, Pass, evaluate, train_epoch
 from harness.training.records import Records, Row
@@ -24,18 +25,25 @@ ENGINE = "solo"
 
 
 def train(
-    run: Run, dataset: Dataset, *, device: torch.device, on_epoch: Callable[[int], None] | None = None
+    run: Run,
+    dataset: Dataset,
+    *,
+    device: torch.device,
+    on_epoch: Callable[[int, list[Row]], None] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Records:
     """Train a run and measure it after every epoch; epoch 0 is the network before training.
 
-    Nothing outside is read or changed: the numbers depend on the run, the data, the kind of device and
-    the versions. A loss that is not finite ends the run, which is then `diverged`.
+    The numbers depend on the run, the data, the kind of device and the versions, and on nothing else;
+    not on whether the run went on from a checkpoint. A loss that is not finite ends the run, which is
+    then `diverged`.
 
     Args:
         run: what to train.
         dataset: the data that the run names.
         device: where to train.
-        on_epoch: told after each epoch how many images that epoch trained on.
+        on_epoch: told after each epoch how many images that epoch trained on, and its rows of `curves`.
+        checkpoint: where a long run keeps its state, and finds it again; None for nowhere.
 
     Raises:
         InputError: a setting that the network, the optimizer or the data can't satisfy.
@@ -43,13 +51,17 @@ def train(
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         # For layers of a user's own network that draw from torch's global generator.
         torch.manual_seed(stream(run.seed, "torch"))
-        records = _trained(run, dataset, device, on_epoch)
+        records = _trained(run, dataset, device, on_epoch, checkpoint)
     records.outcome = _outcome(records.curves, threshold=run.settings["threshold"])
     return records
 
 
 def _trained(
-    run: Run, dataset: Dataset, device: torch.device, on_epoch: Callable[[int], None] | None
+    run: Run,
+    dataset: Dataset,
+    device: torch.device,
+    on_epoch: Callable[[int, list[Row]], None] | None,
+    checkpoint: Checkpoint | None,
 ) -> Records:
     settings = run.settings
     training, measured = _splits(run, dataset, device)
@@ -58,7 +70,8 @@ def _trained(
     objectives = Objectives(resolve_loss(settings["loss"]), resolve_metrics(settings["metrics"]))
     sampled = choose_weights(model, count=settings["sampled_weights"], watched=settings["watched_weights"])
     records = Records(status="completed")
-    for epoch in range(run.epochs + 1):
+    first = checkpoint.take_up(model, optimizer, records) if checkpoint else 0
+    for epoch in range(first, run.epochs + 1):
         passes: dict[str, Pass] = {}
         if epoch > 0:
             passes["train"] = train_epoch(
@@ -72,18 +85,21 @@ def _trained(
             )
         for name, split in measured.items():
             passes[name] = evaluate(model, split, objectives=objectives)
-        records.curves += _curve_rows(passes, epoch)
+        rows = _curve_rows(passes, epoch)
+        records.curves += rows
         records.weights += weight_rows(model, sampled, epoch=epoch)
         if not all(math.isfinite(result.loss) for result in passes.values()):
             records.status = "diverged"
             break
-        if epoch > 0 and on_epoch:
-            on_epoch(len(training))
+        if on_epoch:
+            on_epoch(len(training) if epoch > 0 else 0, rows)
+        if checkpoint:
+            checkpoint.keep_if_due(model, optimizer, records, epoch=epoch)
     return records
 
 
 def _splits(run: Run, dataset: Dataset, device: torch.device) -> tuple[Resident, dict[str, Resident]]:
-    """The training images, and what is measured: probe, validation where the study asks, and test."""
+    """The training images, and what is measured: probe, validation where the study asks, test if it may."""
     settings = run.settings
     training, held_out = Resident.of(dataset.train, device), {}
     if settings["validation"] > 0:
@@ -94,8 +110,8 @@ def _splits(run: Run, dataset: Dataset, device: torch.device) -> tuple[Resident,
         training, held_out = training.subset(learn), {"validation": training.subset(hold)}
     generator = torch.Generator().manual_seed(stream(run.seed, "probe"))
     probe = torch.randperm(len(training), generator=generator)[: settings["probe_size"]]
-    test = Resident.of(dataset.test, device)
-    return training, {"probe": training.subset(probe), **held_out, "test": test}
+    test = {"test": Resident.of(dataset.test, device)} if run.tested else {}
+    return training, {"probe": training.subset(probe), **held_out, **test}
 
 
 def make_model(run: Run, dataset: Dataset) -> nn.Module:
@@ -139,7 +155,7 @@ def _outcome(curves: list[Row], *, threshold: float) -> Row:
     if "validation" in by_split:
         best = max(by_split["validation"], key=lambda row: (row["accuracy"], -row["loss"]))["epoch"]
         outcome["best_epoch"] = best
-        for split in ("validation", "test"):
+        for split in (split for split in ("validation", "test") if split in by_split):
             outcome |= {f"best_{split}_{f}": by_split[split][best][f] for f in ("loss", "accuracy")}
     reached = [row["epoch"] for row in by_split["probe"] if row["loss"] <= threshold]
     outcome["epochs_to_threshold"] = reached[0] if reached else None

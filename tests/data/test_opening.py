@@ -64,7 +64,7 @@ def test_a_given_cache_goes_before_the_environment(cache_dir: Path, tmp_path: Pa
 
 def test_without_settings_the_cache_is_the_systems(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HARNESS_CACHE")
-    assert opening._cache_dir(None) == platformdirs.user_cache_path("ablation-harness")
+    assert opening.cache_folder(None) == platformdirs.user_cache_path("ablation-harness")
 
 
 def test_pinned_hashes_are_known_without_any_data() -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from harness.design.sources import source_hash
+from harness.design.settings import Value
+from harness.design.sources import own_code, own_sources, source_hash
 
 Write = Callable[[str, str], Path]
 
@@ -163,3 +165,27 @@ def test_whatever_python_reads_is_read(text: bytes, project: Path) -> None:
     importlib.invalidate_caches()
     compile(text, "nets.py", "exec")
     assert len(source_hash("nets:make")) == 16
+
+
+def test_the_sources_that_are_sent_are_importable_from_an_empty_folder(write: Write, tmp_path: Path) -> None:
+    write("pack/__init__.py", "")
+    write("pack/nets.py", "import json\nfrom .blocks import x\nfrom harness import Study\n")
+    write("pack/blocks.py", "from bare.deep import x\n")
+    write("bare/deep.py", "x = 'found'\n")  # a package without __init__.py
+    write("losses.py", "def loss(): ...\n")
+    sources = own_sources(["pack.nets:make", "losses:loss", "pack.nets:other"])
+    names = {"pack/__init__.py", "pack/nets.py", "pack/blocks.py", "bare/deep.py", "losses.py"}
+    assert set(sources) == names
+    for name, source in sources.items():
+        (tmp_path / "elsewhere" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "elsewhere" / name).write_bytes(source)
+    code = "import pack.nets, losses; print(pack.nets.x, losses.__file__)"
+    words = [sys.executable, "-c", code]
+    shown = subprocess.run(words, cwd=tmp_path / "elsewhere", capture_output=True, text=True, check=True)
+    assert shown.stdout == f"found {tmp_path / 'elsewhere' / 'losses.py'}\n"
+
+
+def test_own_code_is_the_network_the_loss_and_the_metrics() -> None:
+    settings: dict[str, Value] = {"loss": "losses:hinge", "metrics": ("f1", "scores:top2"), "lr": 0.1}
+    assert own_code("nets:make", settings) == ["nets:make", "losses:hinge", "scores:top2"]
+    assert own_code(None, {"loss": "cross_entropy"}) == []

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from harness.design.factor import Factor
@@ -18,6 +19,7 @@ from harness.design.study import Study
 from harness.design.variant import Variant
 from harness.errors import InputError, StoreError
 from harness.findings.frames import StudyFrames, load_frames
+from harness.store.results import Results
 
 Ending = dict[str, Any]
 FramesOf = Callable[..., StudyFrames]
@@ -155,15 +157,35 @@ def test_results_of_other_settings_are_no_results_but_are_counted(
     assert "5 runs of other settings, epochs or data lie there" in caught.value.received
 
 
-def test_a_damaged_table_is_named(frames_of: FramesOf, runs_of: RunsOf, tmp_path: Path) -> None:
-    frames_of(STUDY, fine)
-    bad = tmp_path / "grid" / "weights" / f"{runs_of(STUDY)[3].run_id}.1.parquet"
-    bad.write_bytes(bad.read_bytes()[:-30])
+def test_a_damaged_table_is_told_and_the_next_call_does_without_its_runs(
+    frames_of: FramesOf, runs_of: RunsOf, tmp_path: Path
+) -> None:
+    whole = frames_of(STUDY, fine)
+    lost = runs_of(STUDY)[3].run_id
+    bad = tmp_path / "grid" / "weights" / f"{lost}.1.parquet"
+    content = bytearray(bad.read_bytes())
+    content[40] ^= 1  # in a page, which only reading tells
+    bad.write_bytes(content)
     with pytest.raises(StoreError) as caught:
         load_frames(STUDY, tmp_path / "grid")
-    assert caught.value.received.startswith(f"{bad} is damaged")
+    assert caught.value.received.startswith(f"a damaged file was met and set aside as {bad}.damaged (")
     assert "checksum" in caught.value.rule
-    assert "move the file out of the way" in caught.value.remedy
+    assert "`harness run grid` trains missing runs again" in caught.value.remedy
+    frames = load_frames(STUDY, tmp_path / "grid")
+    assert frames.ledger.counts() == {"completed": 23, "missing": 1}
+    for table, before in (
+        (frames.runs, whole.runs), (frames.curves, whole.curves), (frames.weights, whole.weights),
+    ):  # fmt: skip
+        left = before[before["run_id"] != lost].reset_index(drop=True)
+        pd.testing.assert_frame_equal(table.reset_index(drop=True), left)
+
+
+def test_joined_files_give_the_same_frames(frames_of: FramesOf, tmp_path: Path) -> None:
+    single = frames_of(STUDY, fine)
+    Results(tmp_path / "grid").compact()
+    joined = load_frames(STUDY, tmp_path / "grid")
+    for name in ("runs", "curves", "weights", "provenance"):
+        pd.testing.assert_frame_equal(getattr(joined, name), getattr(single, name))
 
 
 def test_reading_findings_needs_no_torch_and_draws_nothing() -> None:

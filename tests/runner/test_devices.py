@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 import torch
 
 from harness.errors import InputError
-from harness.runner.devices import _claim, choose_place
+from harness.runner.devices import choose_place
 
 no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="asks what happens without a GPU")
 
@@ -36,10 +35,3 @@ def test_auto_does_not_move_a_study_from_a_gpu_to_the_cpu() -> None:
 def test_a_gpu_that_is_not_here_is_refused() -> None:
     with pytest.raises(InputError, match=r"no GPU that torch can use here \(--device cuda\)"):
         choose_place("cuda", workers=1, recorded=set())
-
-
-def test_workers_claim_different_slots_and_a_dead_ones_is_free_again(tmp_path: Path) -> None:
-    slots = ("cuda:0", "cuda:1")
-    assert [_claim(tmp_path, slots), _claim(tmp_path, slots)] == ["cuda:0", "cuda:1"]
-    (tmp_path / "slot-1").write_text("999999999")  # no process has this number
-    assert _claim(tmp_path, slots) == "cuda:1"

@@ -12,16 +12,14 @@ import pytest
 
 from harness.design.study import Study
 from harness.design.variant import Variant
-from harness.errors import DataError, InputError, WorkerError
+from harness.errors import DataError, InputError
 from harness.runner.events import Advanced, Event, Finished, Started
-from harness.runner.running import Options, run_study
+from harness.runner.options import Options
+from harness.runner.running import run_study
 from harness.store.results import Results
 
 TIMES = ["train_seconds", "wall_seconds", "started_at", "call_id", "seconds", "host"]
 NETS = """
-import os
-import signal
-
 from torch import nn
 
 class Fragile(nn.Module):
@@ -38,16 +36,6 @@ class Fragile(nn.Module):
 
 def fragile(classes):
     return Fragile(classes)
-
-class Deadly(Fragile):
-    def forward(self, x):
-        self.calls += 1
-        if self.training and self.calls > 3:  # after the rehearsal
-            os.kill(os.getpid(), signal.SIGKILL)
-        return self.body(x)
-
-def deadly(classes):
-    return Deadly(classes)
 
 def wrong_shape(classes):
     return nn.Sequential(nn.Flatten(), nn.Linear(64, classes + 1))
@@ -196,18 +184,6 @@ def test_only_trains_one_run_and_does_not_record_a_finished_one_again(
     _, events = run(tiny_study, tmp_path, workers=0, only=target)
     assert [event.run_id for event in events if isinstance(event, Finished)] == [target]
     pd.testing.assert_frame_equal(frame(tmp_path, "runs", ["run_id"]), before)
-
-
-def test_a_dead_worker_is_said_and_finished_runs_are_kept(
-    tiny_study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "deadly_nets.py").write_text(NETS)
-    monkeypatch.syspath_prepend(tmp_path)
-    deadly = Variant("deadly", build="deadly_nets:deadly")
-    study = replace(tiny_study, variants=(tiny_study.variants[0], deadly), seeds=1)
-    with pytest.raises(WorkerError, match=r"a worker process died[\s\S]*call again: finished runs are kept"):
-        run(study, tmp_path, workers=1)
-    assert set(frame(tmp_path, "runs", ["run_id"])["status"]) == {"completed"}
 
 
 def test_errors_reach_a_debugger_when_the_run_is_in_this_process(

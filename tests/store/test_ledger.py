@@ -80,7 +80,7 @@ def test_the_last_attempt_decides(results: Results, study: Study, row_of: RowOf)
 
 
 @pytest.mark.usefixtures("known")
-def test_runs_of_other_settings_epochs_or_data_are_foreign(
+def test_runs_of_other_settings_epochs_or_data_are_foreign_and_tuning_runs_are_not(
     results: Results, study: Study, row_of: RowOf
 ) -> None:
     own = study.runs(SHA)[0]
@@ -92,6 +92,8 @@ def test_runs_of_other_settings_epochs_or_data_are_foreign(
     ]
     for run in (own, *others):
         results.write_run(row_of(run), factors=study.factors)
+    tuning = replace(own, seed=1_000_000, stage="tuning")
+    results.write_run({**row_of(tuning), "stage": "tuning"}, factors=study.factors)
     ledger = open_ledger(study, results)
     assert ledger.foreign == 4
     assert ledger.status == {own.run_id: "completed"}
@@ -175,13 +177,55 @@ def test_results_on_the_users_own_pictures_can_be_read_where_the_pictures_are_no
 
 
 @pytest.mark.usefixtures("known")
-def test_a_damaged_file_is_named(results: Results, study: Study, row_of: RowOf) -> None:
+@pytest.mark.parametrize("table", ["curves", "weights"])
+@pytest.mark.parametrize("joined", [False, True])
+def test_a_finished_run_that_a_table_has_lost_is_missing(
+    results: Results, study: Study, row_of: RowOf, table: str, joined: bool
+) -> None:
+    runs = study.runs(SHA)
+    for run in runs:
+        results.write_run(row_of(run), factors=study.factors)
+    if joined:
+        results.compact()
+        lost = runs
+        (path,) = (results.folder / table).iterdir()
+    else:
+        lost = runs[4:5]
+        path = results.folder / table / f"{runs[4].run_id}.1.parquet"
+    path.unlink()
+    ledger = open_ledger(study, results)
+    assert ledger.unfinished(retry_failed=False) == list(lost)
+    assert ledger.counts() == Counter(completed=12 - len(lost), missing=len(lost))
+    assert ledger.attempts == dict.fromkeys((run.run_id for run in runs), 1)
+    assert ledger.foreign == 0
+
+
+@pytest.mark.usefixtures("known")
+def test_what_is_tried_next_stands_above_every_attempt_that_any_table_knows(
+    results: Results, study: Study, row_of: RowOf
+) -> None:
+    """A killed writer leaves curves without a row in `runs`; their name is not used a second time."""
+    first, second = study.runs(SHA)[:2]
+    results.write_run(row_of(first, status="failed"), factors=study.factors)
+    for run, attempt in ((first, 3), (second, 2)):
+        results.write_run(row_of(run, attempt=attempt), factors=study.factors)
+        (results.folder / "runs" / f"{run.run_id}.{attempt}.parquet").unlink()
+    ledger = open_ledger(study, results)
+    assert ledger.status == {first.run_id: "failed"}
+    assert ledger.attempts == {first.run_id: 3, second.run_id: 2}
+
+
+@pytest.mark.usefixtures("known")
+def test_a_damaged_file_is_told_once_and_its_runs_are_missing_then(
+    results: Results, study: Study, row_of: RowOf
+) -> None:
     run = study.runs(SHA)[0]
     results.write_run(row_of(run), factors=study.factors)
     path = results.folder / "runs" / f"{run.run_id}.1.parquet"
     path.write_bytes(b"PAR1")
     with pytest.raises(StoreError) as caught:
         open_ledger(study, results)
-    assert str(path) in caught.value.received
-    assert "is whole" in caught.value.rule
-    assert "move the file out of the way" in caught.value.remedy
+    assert f"{path}.damaged" in caught.value.received
+    assert "agrees with its checksums" in caught.value.rule
+    assert "`harness run results` trains missing runs again" in caught.value.remedy
+    assert open_ledger(study, results).counts() == Counter(missing=12)

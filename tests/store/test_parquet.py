@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import os
 import subprocess
@@ -15,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.errors import StoreError
-from harness.store.parquet import read_parquet, write_parquet
+from harness.store.parquet import DamageError, check_parquet, read_footer, read_parquet, write_parquet
 
 
 def a_table(rows: int = 50, *, seed: int = 0) -> pa.Table:
@@ -78,59 +80,62 @@ def test_other_programs_can_read_the_file(tmp_path: Path) -> None:
     assert pq.read_table(tmp_path / "x.parquet").equals(a_table())
 
 
-def page_bytes(path: Path) -> range:
-    """The offsets of the file that lie in pages: between the magic number and the footer."""
-    whole = path.read_bytes()
-    footer = int.from_bytes(whole[-8:-4], "little")
-    return range(4, len(whole) - 8 - footer)
-
-
-def test_a_flipped_bit_in_the_middle_of_a_page_is_noticed(tmp_path: Path) -> None:
+def test_members_stand_in_the_metadata_where_other_programs_find_them(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
-    write_parquet(a_table(2000), path)
-    whole = path.read_bytes()
-    column = pq.read_metadata(path).row_group(0).column(1)
-    middle = column.data_page_offset + column.total_compressed_size // 2
-    damaged = bytearray(whole)
-    damaged[middle] ^= 0b1000
-    path.write_bytes(damaged)
-    with pytest.raises(StoreError) as caught:
-        read_parquet(path)
-    assert caught.value.received.startswith(f"{path} is damaged: ")
-    assert caught.value.rule == "a file of results is whole, and each page agrees with its checksum"
-    assert caught.value.remedy == "move the file out of the way; its runs are then trained again"
-    assert caught.value.exit_status == 1
+    write_parquet(a_table(5), path, members={"bn-s000-ab.1": 2, "größe.2": 0, "plain-s000-cd.10": 3})
+    entries = pq.read_metadata(path).metadata
+    assert json.loads(entries[b"harness:members"]) == {
+        "names": ["bn-s000-ab.1", "größe.2", "plain-s000-cd.10"],
+        "rows": [2, 0, 3],
+    }
+    footer = read_footer(path)
+    assert list(footer.members.items()) == [("bn-s000-ab.1", 2), ("größe.2", 0), ("plain-s000-cd.10", 3)]
+    assert footer.metadata.num_rows == 5
 
 
-def test_a_flipped_bit_in_any_page_is_noticed_or_changes_nothing(tmp_path: Path) -> None:
+def test_a_footer_longer_than_what_is_read_at_first_is_read_whole(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
-    table = a_table(40)
-    write_parquet(table, path)
-    whole, random = path.read_bytes(), np.random.default_rng(4)
-    noticed = 0
-    for offset in page_bytes(path):
-        damaged = bytearray(whole)
-        damaged[offset] ^= 1 << int(random.integers(8))
-        path.write_bytes(damaged)
-        try:
-            found = read_parquet(path)
-        except StoreError:
-            noticed += 1
-            continue
-        assert found.equals(table), f"byte {offset}"
-    assert noticed > 0.8 * len(page_bytes(path))
+    members = {f"a-variant-with-a-long-name-s{number:05d}-0123456789.1": 1 for number in range(4000)}
+    write_parquet(a_table(4000), path, members=members)
+    assert footer_size(path) > 1 << 17
+    assert read_footer(path).members == members
+    assert read_parquet(path).equals(a_table(4000))
 
 
-def test_a_flipped_bit_in_the_name_of_a_column_is_noticed(tmp_path: Path) -> None:
-    """The name is then no UTF-8, which pyarrow tells with an error of another kind."""
+def test_the_seal_can_be_checked_with_nothing_but_sha256(tmp_path: Path) -> None:
+    """As docs/tables.md says: the digest of what precedes the footer, and that of the footer."""
     path = tmp_path / "x.parquet"
     write_parquet(a_table(), path)
-    damaged = bytearray(path.read_bytes())
-    damaged[damaged.index(b"figure", page_bytes(path).stop)] ^= 0b1000_0000
-    path.write_bytes(damaged)
-    with pytest.raises(StoreError) as caught:
-        read_parquet(path)
-    assert str(path) in caught.value.received
+    whole = path.read_bytes()
+    start = len(whole) - 8 - footer_size(path)
+    footer = whole[start:-8]
+    words = pq.read_metadata(path).metadata[b"harness:seal"].split()
+    assert (words[0], words[2]) == (b"pages", b"footer")
+    assert hashlib.sha256(whole[:start]).hexdigest().encode() == words[1]
+    assert hashlib.sha256(footer.replace(words[3], b"0" * 64)).hexdigest().encode() == words[3]
+
+
+def footer_size(path: Path) -> int:
+    return int.from_bytes(path.read_bytes()[-8:-4], "little")
+
+
+def test_every_flipped_bit_is_noticed(tmp_path: Path) -> None:
+    """Whichever of the file: pages, their headers, the footer, the seal, the magic numbers."""
+    path = tmp_path / "x.parquet"
+    write_parquet(a_table(8), path, members={"a.1": 3, "b.1": 5})
+    whole = path.read_bytes()
+    start = len(whole) - 8 - footer_size(path)
+    for bit in range(8 * len(whole)):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        with pytest.raises(DamageError):
+            read_parquet(path)
+        if bit >= 8 * start:
+            with pytest.raises(DamageError):
+                read_footer(path)
+        else:
+            assert read_footer(path).members == {"a.1": 3, "b.1": 5}
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.9, 0.999])
@@ -139,19 +144,59 @@ def test_a_truncated_file_is_noticed(share: float, tmp_path: Path) -> None:
     write_parquet(a_table(), path)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * share)])
-    with pytest.raises(StoreError) as caught:
-        read_parquet(path)
-    assert str(path) in caught.value.received
-    assert "each page agrees with its checksum" in caught.value.rule
-    assert "its runs are then trained again" in caught.value.remedy
+    for look in (read_parquet, check_parquet, read_footer):
+        with pytest.raises(DamageError) as caught:
+            look(path)
+        assert caught.value.path == path
+        assert caught.value.reason == "it does not end as a Parquet file does"
 
 
-@pytest.mark.parametrize("content", [b"PAR1", b"run_id,loss\na,0.5\n", b"\0" * 4096])
-def test_a_file_that_is_no_parquet_is_noticed(content: bytes, tmp_path: Path) -> None:
+def test_a_file_with_another_end_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
-    path.write_bytes(content)
-    with pytest.raises(StoreError, match="is damaged"):
-        read_parquet(path)
+    write_parquet(a_table(), path)
+    whole = path.read_bytes()
+    for content, reason in (
+        (b"PAR1", "it does not end as a Parquet file does"),
+        (b"run_id,loss\na,0.5\n", "it does not end as a Parquet file does"),
+        (b"\0" * 4096, "it does not end as a Parquet file does"),
+        (whole[-30:], "it is shorter than its footer"),
+        (whole + b"PAR1PAR1", "it is shorter than its footer"),
+        (whole[:-8] + (40).to_bytes(4, "little") + b"PAR1", "it bears no seal"),
+        (b"PAR1 other pages" + whole[-footer_size(path) - 8 :], "its pages disagree with its seal"),
+        (whole.replace(b"figure", b"figurf"), "its footer disagrees with its seal"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(DamageError) as caught:
+            read_parquet(path)
+        assert caught.value.reason == reason
+
+
+def test_a_file_of_another_program_bears_no_seal(tmp_path: Path) -> None:
+    pq.write_table(a_table(), tmp_path / "x.parquet")
+    for look in (read_parquet, read_footer):
+        with pytest.raises(DamageError, match="it bears no seal"):
+            look(tmp_path / "x.parquet")
+
+
+def test_a_disk_that_refuses_is_not_taken_for_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "folder.parquet").mkdir()
+    for look in (read_parquet, read_footer):
+        with pytest.raises(FileNotFoundError):
+            look(tmp_path / "gone.parquet")
+        with pytest.raises(StoreError) as caught:
+            look(tmp_path / "folder.parquet")
+        assert str(tmp_path / "folder.parquet") in caught.value.received
+        assert "can't be read" in caught.value.received
+        assert caught.value.rule == "what is recorded can be read by whoever reads results"
+        assert "rename the file: its runs then count as missing" in caught.value.remedy
+    write_parquet(a_table(), tmp_path / "x.parquet")
+
+    def worn_out(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "open", worn_out)
+    with pytest.raises(StoreError, match="Input/output error"):
+        read_footer(tmp_path / "x.parquet")
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
@@ -178,6 +223,24 @@ def test_the_new_file_is_synced_before_it_bears_the_name_and_the_folder_after(
     monkeypatch.setattr(os, "fsync", watch)
     write_parquet(a_table(seed=2), path)
     assert seen == [(False, False), (True, True)]
+
+
+def test_a_new_folder_is_synced_into_the_one_above_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a loss of power may take the folder with all that was synced in it."""
+    synced: list[int] = []
+    sync = os.fsync
+
+    def watch(handle: int) -> None:
+        synced.append(os.fstat(handle).st_ino)
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", watch)
+    write_parquet(a_table(), tmp_path / "small" / "runs" / "x.parquet")
+    folders = [tmp_path, tmp_path / "small", tmp_path / "small" / "runs"]
+    file = tmp_path / "small" / "runs" / "x.parquet"
+    assert synced == [path.stat().st_ino for path in (folders[0], folders[1], file, folders[2])]
 
 
 @pytest.mark.parametrize("old", [False, True])

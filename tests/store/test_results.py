@@ -145,43 +145,25 @@ def test_a_factor_that_changed_its_kind_leaves_the_runs_readable(
     assert "give the factor another name" in caught.value.remedy
 
 
-def test_joining_the_files_of_runs_changes_no_row(results: Results, study: Study, row_of: RowOf) -> None:
+def test_joining_files_changes_no_row_of_any_table(results: Results, study: Study, row_of: RowOf) -> None:
     for run in study.runs(SHA):
-        results.write_run(row_of(run), factors=study.factors, curves=CURVES)
-    results.write_run(row_of(study.runs(SHA)[0], attempt=2), factors=study.factors)
-    before, curves = results.runs(), results.read("curves")
+        results.write_run(row_of(run), factors=study.factors, curves=CURVES, weights=PATHS)
+    results.write_run(row_of(study.runs(SHA)[0], attempt=2, status="failed"), factors=study.factors)
+    tables = ("runs", "curves", "weights")
+    before, latest = [results.read(table) for table in tables], results.runs()
     for _ in range(2):
-        results.compact()
-        assert len(list((results.folder / "runs").iterdir())) == 1
-        assert results.runs() == before
-    assert results.read("curves") == curves
+        assert results.compact() == []
+        for table in tables:
+            assert len(list((results.folder / table).iterdir())) == 1
+        assert [results.read(table) for table in tables] == before
+        assert results.runs() == latest
     more = study.runs("f" + SHA[1:])[0]
-    results.write_run(row_of(more), factors=study.factors)
+    results.write_run(row_of(more), factors=study.factors, curves=CURVES)
     results.compact()
     after = results.runs()
     assert after is not None
-    assert before is not None
-    assert after.num_rows == before.num_rows + 1
-
-
-def test_rows_that_stand_twice_after_a_loss_of_power_count_once(
-    results: Results, study: Study, row_of: RowOf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for run in study.runs(SHA)[:3]:
-        results.write_run(row_of(run), factors=study.factors)
-    before = results.runs()
-    with monkeypatch.context() as cut:
-        cut.setattr(Path, "unlink", _power_cut)
-        with pytest.raises(KeyboardInterrupt):
-            results.compact()
-    whole = results.read("runs")
-    assert whole is not None
-    assert whole.num_rows == 6
-    assert results.runs() == before
-
-
-def _power_cut(path: Path) -> None:
-    raise KeyboardInterrupt(path)
+    assert latest is not None
+    assert after.num_rows == latest.num_rows + 1
 
 
 def test_the_highest_attempt_counts_and_ten_is_higher_than_nine(
@@ -203,7 +185,7 @@ def test_the_highest_attempt_counts_and_ten_is_higher_than_nine(
     assert told == {first.run_id: (10, "completed"), second.run_id: (3, "timeout")}
 
 
-def test_reading_some_runs_reads_no_others(results: Results, study: Study, row_of: RowOf) -> None:
+def test_reading_some_runs_reads_no_pages_of_others(results: Results, study: Study, row_of: RowOf) -> None:
     runs = study.runs(SHA)
     for run in runs:
         results.write_run(row_of(run), factors=study.factors, curves=CURVES)
@@ -214,12 +196,19 @@ def test_reading_some_runs_reads_no_others(results: Results, study: Study, row_o
     assert found.num_rows == 2 * len(CURVES)
     for run in runs:
         if run.run_id not in wanted:
-            (results.folder / "curves" / f"{run.run_id}.1.parquet").write_bytes(b"damaged")
+            flip(results.folder / "curves" / f"{run.run_id}.1.parquet", 30)
     again = results.read("curves", run_ids=wanted)
     assert again is not None
     assert again.equals(found)
     assert results.read("curves", run_ids=["never-recorded"]) is None
     assert results.read("curves", run_ids=[]) is None
+
+
+def flip(path: Path, byte: int) -> None:
+    """Flip a bit of a file, as a failing disk does."""
+    content = bytearray(path.read_bytes())
+    content[byte] ^= 0b100
+    path.write_bytes(content)
 
 
 def test_a_run_is_not_taken_for_another_whose_name_it_begins(
@@ -261,26 +250,59 @@ def test_a_run_counts_once_its_other_tables_are_on_disk(
         assert found.num_rows == rows
 
 
-def test_what_a_killed_writer_left_is_not_read(results: Results, study: Study, row_of: RowOf) -> None:
-    results.write_run(row_of(study.runs(SHA)[0]), factors=study.factors)
-    (results.folder / "runs" / ".other.1.parquet.99.tmp").write_bytes(b"PAR1 half a file")
+def test_what_a_killed_writer_left_is_not_read_and_can_be_swept_away(
+    results: Results, study: Study, row_of: RowOf
+) -> None:
+    results.write_run(row_of(study.runs(SHA)[0]), factors=study.factors, curves=CURVES)
+    kept = [path for path in results.folder.rglob("*") if path.is_file()]
+    kept += [results.folder / name for name in (".lock", ".notes.tmp", "curves/notes.99.tmp")]
+    left = [results.folder / name for name in ("runs/.o.1.parquet.99.tmp", "weights/.x.7.tmp", ".log.8.tmp")]
+    for path in (*kept[-3:], *left):
+        path.write_bytes(b"PAR1 half a file")
     found = results.read("runs")
     assert found is not None
     assert found.num_rows == 1
+    results.sweep()
+    assert sorted(path for path in results.folder.rglob("*") if path.is_file()) == sorted(kept)
+    results.sweep()
+    Results(results.folder / "never written").sweep()
 
 
-def test_a_damaged_file_is_named(results: Results, study: Study, row_of: RowOf) -> None:
-    for run in study.runs(SHA)[:3]:
-        results.write_run(row_of(run), factors=study.factors)
-    bad = results.folder / "runs" / f"{study.runs(SHA)[1].run_id}.1.parquet"
-    bad.write_bytes(bad.read_bytes()[:-20])
-    calls: tuple[Callable[[], object], ...] = (results.runs, lambda: results.read("runs"), results.compact)
-    for call in calls:
-        with pytest.raises(StoreError) as caught:
-            call()
-        assert caught.value.received.startswith(f"{bad} is damaged: ")
-        assert "each page agrees with its checksum" in caught.value.rule
-        assert "move the file out of the way" in caught.value.remedy
+def test_a_finished_run_stands_in_every_table_and_a_failed_one_in_runs_alone(
+    results: Results, study: Study, row_of: RowOf
+) -> None:
+    ends = ("completed", "diverged", "failed", "timeout", "oom")
+    runs = study.runs(SHA)[: len(ends)]
+    for run, status in zip(runs, ends, strict=True):
+        results.write_run(row_of(run, status=status), factors=study.factors)
+    for table in ("curves", "weights"):
+        assert results.members(table) == {f"{run.run_id}.1" for run in runs[:2]}
+        found = results.read(table)
+        assert found is not None
+        assert found.num_rows == 0
+    assert results.members("runs") == {f"{run.run_id}.1" for run in runs}
+
+
+def test_curves_of_an_attempt_count_once_its_row_in_runs_is_written(
+    results: Results, study: Study, row_of: RowOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill between the two leaves curves of an attempt that never was."""
+    run = study.runs(SHA)[0]
+    results.write_run(row_of(run, status="failed"), factors=study.factors)
+    with monkeypatch.context() as cut:
+        cut.setattr("harness.store.results.runs_schema", power_cut)
+        with pytest.raises(KeyboardInterrupt):
+            results.write_run(row_of(run, attempt=2), factors=study.factors, curves=CURVES)
+    assert results.members("curves") == {f"{run.run_id}.2"}
+    assert results.read("curves") is None
+    results.write_run(row_of(run, attempt=3), factors=study.factors, curves=CURVES[:2])
+    found = results.read("curves")
+    assert found is not None
+    assert found.to_pylist() == [{"run_id": run.run_id, **row} for row in CURVES[:2]]
+
+
+def power_cut(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_a_run_has_one_file_a_table_and_attempt(results: Results, study: Study, row_of: RowOf) -> None:

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from harness.design.factor import RESERVED, Factor
-from harness.store.tables import PROVENANCE, TABLES, WEIGHTS, curves_schema, runs_schema
+from harness.store.tables import PROVENANCE, TABLES, TRIALS, WEIGHTS, curves_schema, runs_schema
 
 TEXT, REAL, SMALL, WHOLE = pa.string(), pa.float64(), pa.int32(), pa.int64()
 MOMENT = pa.timestamp("us", tz="UTC")
@@ -77,5 +77,14 @@ def test_a_call_of_the_runner_says_where_its_numbers_come_from() -> None:
     assert types(PROVENANCE) == {**expected, "started_at": MOMENT, "git_dirty": pa.bool_()}
 
 
-def test_the_tables_of_a_study_are_four() -> None:
-    assert TABLES == ("runs", "curves", "weights", "provenance")
+def test_a_trial_says_what_was_proposed_and_what_became_of_it() -> None:
+    assert types(TRIALS) == {
+        **dict.fromkeys(("search", "variant", "levels", "params", "run_ids", "state"), TEXT),
+        **dict.fromkeys(("number", "round", "rung", "epochs"), SMALL),
+        **dict.fromkeys(("value", "validation_accuracy", "validation_loss"), REAL),
+        "chosen": pa.bool_(),
+    }
+
+
+def test_the_tables_of_a_study_are_five() -> None:
+    assert TABLES == ("runs", "curves", "weights", "trials", "provenance")

@@ -16,7 +16,7 @@ from harness.data.splitting import validation_indices
 from harness.design.streams import stream
 from harness.models.building import build_model
 from harness.models.dropout import set_position
-from harness.training.records import Records
+from harness.training.records import Records, Row
 from harness.training.solo import train
 from tests.conftest import tiny_run
 
@@ -68,6 +68,18 @@ def test_a_run_is_a_plain_loop(tiny: Dataset, given: dict[str, Any]) -> None:
     assert figures(records, "train", "loss") == pytest.approx(train_losses, rel=1e-4)
     assert figures(records, "train", "accuracy") == pytest.approx(accuracies)
     assert figures(records, "test", "loss")[1:] == pytest.approx(test_losses, rel=1e-4)
+
+
+def test_a_tuning_run_learns_the_same_and_never_measures_the_test_images(tiny: Dataset) -> None:
+    run = tiny_run(validation=0.25, dropout=0.5)
+    whole, blind = (train(replace(run, stage=stage), tiny, device=CPU) for stage in ("evaluation", "tuning"))
+    kept = [{k: v for k, v in row.items() if k != "seconds"} for row in blind.curves]
+    assert kept == [
+        {k: v for k, v in row.items() if k != "seconds"} for row in whole.curves if row["split"] != "test"
+    ]
+    assert blind.weights == whole.weights
+    assert [name for name in blind.outcome if "test" in name] == []
+    assert blind.outcome["best_validation_loss"] == whole.outcome["best_validation_loss"]
 
 
 def test_the_same_run_gives_the_same_records_whatever_ran_before(tiny: Dataset) -> None:
@@ -172,7 +184,8 @@ def test_further_metrics_are_measured_on_every_split(tiny: Dataset) -> None:
         assert 0.25 <= float(row["confidence"]) <= 1  # type: ignore[arg-type]
 
 
-def test_each_epoch_tells_how_many_images_it_trained_on(tiny: Dataset) -> None:
-    told: list[int] = []
-    train(tiny_run(epochs=3), tiny, device=CPU, on_epoch=told.append)
-    assert told == [96, 96, 96]
+def test_each_epoch_tells_how_many_images_it_trained_on_and_its_rows(tiny: Dataset) -> None:
+    told: list[tuple[int, list[Row]]] = []
+    records = train(tiny_run(epochs=3), tiny, device=CPU, on_epoch=lambda *told_of: told.append(told_of))
+    assert [images for images, _ in told] == [0, 96, 96, 96]
+    assert [row for _, rows in told for row in rows] == records.curves

@@ -1,0 +1,28 @@
+"""Computation: the effect on accuracy in each cell, as an estimate without a test."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from harness.findings.contrasts import paired_by_seed
+from harness.findings.endpoints import last_accuracy
+from harness.findings.frames import StudyFrames
+from harness.stats.paired import t_interval
+
+
+def effect_by_cell(frames: StudyFrames) -> pd.DataFrame:
+    """The difference in test accuracy at the last epoch, in each combination of levels that has a pair.
+
+    Returns:
+        Columns cell (its number), variant, difference, low, high (95 % t-interval), n (seeds).
+    """
+    values, study = last_accuracy(frames), frames.study
+    rows = []
+    for number in range(len(frames.cells)):
+        here = values[values["cell"] == number]
+        for other in (variant.name for variant in study.variants if variant.name != study.baseline):
+            pairs = paired_by_seed(here, baseline=study.baseline, variant=other, cells=1)
+            if len(pairs):
+                found = t_interval(pairs["difference"])
+                rows.append((number, other, found.mean, found.low, found.high, found.n))
+    return pd.DataFrame(rows, columns=["cell", "variant", "difference", "low", "high", "n"])

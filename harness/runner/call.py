@@ -1,0 +1,172 @@
+"""Edge: one call of the runner: its workers, what they train, and what is written of it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harness.data import Dataset
+from harness.design.run import Run
+from harness.design.study import Study
+from harness.runner.beacons import read_beacon
+from harness.runner.checkpoint import checkpoint_path
+from harness.runner.crew import Crew, ticking
+from harness.runner.desk import Desk
+from harness.runner.devices import DETERMINISM, Place, pin
+from harness.runner.events import Advanced, Finished, Notify, Recorded, Retried, Started
+from harness.runner.executing import execute
+from harness.runner.journal import Journal
+from harness.runner.options import Options
+from harness.runner.outcome import Outcome
+from harness.runner.shift import Workers
+from harness.runner.tries import Try, try_runs
+from harness.store.ledger import Ledger
+from harness.store.provenance import describe_call
+from harness.store.results import Results
+from harness.store.tables import FINISHED
+
+TICK_SECONDS = 0.5
+
+
+class Call:
+    """Trains runs of a study and writes each as it ends; workers live until the call is over.
+
+    Use as a context manager, under the study's lock: on the way out the workers are ended.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        dataset: Dataset,
+        place: Place,
+        *,
+        ledger: Ledger,
+        options: Options,
+        notify: Notify,
+        cluster: Workers[Try] | None = None,
+    ) -> None:
+        """Write where the call's results come from, and prepare its workers.
+
+        Args:
+            study: the declaration.
+            dataset: its data.
+            place: where to train.
+            ledger: what is recorded already.
+            options: how to run it.
+            notify: told of what happens.
+            cluster: trains in place of processes of this machine.
+
+        Raises:
+            StoreError: results can't be written.
+        """
+        self._dataset, self._place, self._options, self._notify = dataset, place, options, notify
+        self._ledger, self._cluster = ledger, cluster
+        self._results = Results(options.results / study.name)
+        facts = describe_call(
+            study.name,
+            data=_facts(dataset),
+            device=place.kind,
+            determinism=DETERMINISM,
+            gpus=list(place.gpus),
+            machine=place.machine,
+        )
+        self._results.write_provenance(facts)
+        self._journal = Journal(study, self._results, ledger, call_id=facts["call_id"], notify=notify)
+
+    def __enter__(self) -> Call:
+        with ExitStack() as stack:
+            beacons = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="harness-")))
+            self._desk = Desk(
+                beacon=beacons,
+                logs=self._results.folder / "logs",
+                checkpoints=self._results.folder / "checkpoints",
+                checkpoint_seconds=self._options.checkpoint_seconds,
+                data_dir=self._options.data_dir,
+            )
+            self._workers = self._cluster or stack.enter_context(self._crew())
+            stack.enter_context(ticking(self._tick, seconds=TICK_SECONDS))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *reason: Any) -> None:
+        self._stack.__exit__(*reason)
+
+    def _crew(self) -> Crew[Try]:
+        slots = () if self._options.workers == 0 else self._place.slots
+        return Crew(slots, desk=self._desk, limit=self._options.timeout)
+
+    def announce(self, runs: Sequence[Run]) -> None:
+        """Say what lies ahead: one run at least."""
+        self._notify(
+            Started(
+                runs=len(runs),
+                done=sum(status in FINISHED for status in self._ledger.status.values()),
+                images=sum(_images(run, self._dataset) for run in runs),
+                workers=0 if self._options.workers == 0 else len(self._place.slots),
+                device=self._place.kind,
+                stage=runs[0].stage,
+            )
+        )
+
+    def train(self, runs: Sequence[Run]) -> Iterator[Outcome]:
+        """Train runs, write each as it ends, and yield it then.
+
+        Raises:
+            StoreError: results can't be written.
+            WorkerError: no worker process starts.
+        """
+        for outcome in self._outcomes(runs):
+            run = outcome.run
+            if self._ledger.status.get(run.run_id) not in FINISHED:
+                self._journal.write(outcome, images=_images(run, self._dataset))
+                self._notify(Recorded(outcome))
+            if outcome.records.status in FINISHED:
+                checkpoint_path(self._desk.checkpoints, run.run_id).unlink(missing_ok=True)
+            self._notify(Finished(run.run_id, outcome.records.status, outcome.error))
+            yield outcome
+
+    def _outcomes(self, runs: Sequence[Run]) -> Iterator[Outcome]:
+        if self._options.workers == 0:
+            pin(self._place.slots[0])
+            desk = replace(self._desk, beacon=self._own_beacon)
+            return (execute(run, desk, catch=False) for run in runs)
+        return try_runs(
+            self._workers,
+            runs,
+            retries=self._options.retries,
+            device=self._place.kind,
+            logs=self._desk.logs,
+            on_retry=lambda run, reason: self._notify(Retried(run.run_id, reason)),
+        )
+
+    @property
+    def _own_beacon(self) -> Path:
+        return self._desk.beacon / "own.json"
+
+    def _tick(self) -> None:
+        own = read_beacon(self._own_beacon)
+        lit = [*self._workers.beacons, *([own] if own else [])]
+        images = self._journal.images + sum(beacon.images for beacon in lit)
+        self._notify(Advanced(images, tuple(beacon.run_id for beacon in lit)))
+
+
+def _images(run: Run, dataset: Dataset) -> int:
+    """Training images that a run sees over its epochs."""
+    share: float = run.settings["validation"]
+    return run.epochs * round(len(dataset.train) * (1 - share))
+
+
+def _facts(dataset: Dataset) -> dict[str, Any]:
+    """What provenance keeps of a data set."""
+    return {
+        "name": dataset.name,
+        "sha256": dataset.sha256,
+        "classes": len(dataset.classes),
+        "train": len(dataset.train.labels),
+        "test": len(dataset.test.labels),
+        "image_shape": list(dataset.train.images.shape[1:]),
+    }
