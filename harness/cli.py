@@ -33,6 +33,7 @@ from harness.errors import BusyError, HarnessError, InputError, nearest
 
 if TYPE_CHECKING:
     from harness.runner.events import Event, Notify
+    from harness.store.results import Results
 
 # Each command imports what it needs itself: `list` answers without pandas, `status` without torch.
 
@@ -262,7 +263,13 @@ def status(
         out.print(runs_table(ledger))
     failed = {run_id for run_id, status in ledger.status.items() if status not in FINISHED}
     failed |= set(standing.failed) if standing else set()
-    recorded = folder.runs(columns=("status", "error")) if failed else None
+    if failed:
+        _tell_failures(folder, failed)
+
+
+def _tell_failures(folder: Results, failed: set[str]) -> None:
+    """Say of each of these runs how and why it failed."""
+    recorded = folder.runs(columns=("status", "error"))
     rows = [] if recorded is None else recorded.to_pylist()
     for row in rows:
         if row["run_id"] in failed:

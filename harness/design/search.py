@@ -167,22 +167,8 @@ def check_search(
         InputError: a searched setting that is unknown, fixed for all or a factor too; a variant without
             anything to search; no validation images to choose by.
     """
-    own_allowed = any(variant.build for variant in variants)
+    _check_space(search, variants, settings=settings, factors=factors, where=where)
     levels = {factor.name: factor.levels for factor in factors}
-    for name in search.space:
-        if name not in KNOWN and not own_allowed:
-            raise unknown_setting(name, where=f"{where}, search")
-        elsewhere = {
-            "a factor too": name in levels,
-            "fixed by the settings of the study": name in settings,
-            "fixed by every variant": all(name in variant.settings for variant in variants),
-        }
-        for what in (what for what, holds in elsewhere.items() if holds):
-            raise InputError(
-                f"{where}: {name!r} is searched, and {what}",
-                rule="what the search varies, nothing else varies or fixes for all variants",
-                remedy=f"remove {name!r} there, or from the space",
-            )
     common = {"validation": KNOWN["validation"].default, **settings}
     for variant in variants:
         shares = levels.get("validation", ({**common, **variant.settings}["validation"],))
@@ -198,4 +184,31 @@ def check_search(
                 f"{', '.join(search.space)}",
                 rule="all variants have the same budget, so each has something to search",
                 remedy="leave one of them open there, or search another setting too",
+            )
+
+
+def _check_space(
+    search: Search,
+    variants: Sequence[Variant],
+    *,
+    settings: Mapping[str, Value],
+    factors: Sequence[Factor],
+    where: str,
+) -> None:
+    """Refuse to search what is unknown, or what is varied or fixed elsewhere."""
+    own_allowed = any(variant.build for variant in variants)
+    levels = {factor.name for factor in factors}
+    for name in search.space:
+        if name not in KNOWN and not own_allowed:
+            raise unknown_setting(name, where=f"{where}, search")
+        elsewhere = {
+            "a factor too": name in levels,
+            "fixed by the settings of the study": name in settings,
+            "fixed by every variant": all(name in variant.settings for variant in variants),
+        }
+        for what in (what for what, holds in elsewhere.items() if holds):
+            raise InputError(
+                f"{where}: {name!r} is searched, and {what}",
+                rule="what the search varies, nothing else varies or fixes for all variants",
+                remedy=f"remove {name!r} there, or from the space",
             )

@@ -109,7 +109,7 @@ class Outpost(Generic[T]):
         try:
             delivery: Delivery | None = self.future.result()
         except Exception as error:  # whatever dask says of a task that is not to be had
-            self.lost = f"the worker {self.address} was lost: {type(error).__name__}: {error}"
+            self.lost = f"the worker {self.address} was lost: {getattr(error, 'reason', error)}"
             return None
         if delivery is None:
             self.lost = f"the worker {self.address} was started anew"

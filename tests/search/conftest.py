@@ -1,0 +1,94 @@
+"""A study of seconds that is tuned first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from harness.design.search import Search
+from harness.design.space import Range
+from harness.design.study import Study
+from harness.design.variant import Variant
+from harness.runner.events import Event
+from harness.runner.options import Options
+from harness.search.tuning import run_tuned
+from harness.store.results import Results
+
+TIMES = ("seconds", "train_seconds", "wall_seconds", "started_at", "call_id", "host", "attempt")
+KEYS = {
+    "runs": ["run_id"],
+    "curves": ["run_id", "epoch", "split"],
+    "weights": ["run_id", "epoch", "layer", "index"],
+    "trials": ["search", "number", "rung"],
+}
+NETS = """
+import os
+from pathlib import Path
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, classes, growth, limit):
+        super().__init__()
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(64, growth), nn.ReLU(), nn.Linear(growth, classes))
+        self.broken = growth > limit
+
+    def forward(self, x):
+        if self.broken and self.training and "HARNESS_WORKER_SLOT" in os.environ:
+            raise RuntimeError("it has grown too much")
+        return self.body(x)
+
+def picky(classes, growth):
+    return Net(classes, growth, 16)
+
+def hopeless(classes, growth):
+    return Net(classes, growth, 0)
+
+def moody(classes, growth):
+    return Net(classes, growth, 16 if (Path.cwd() / "moody").exists() else 99)
+
+def refused(classes, growth):
+    if growth > 16:
+        raise ValueError("it has grown too much")
+    return Net(classes, growth, 99)
+"""
+
+
+@pytest.fixture
+def tuned_study(project: Path) -> Study:
+    """Two variants, 12 proposals each (10 and then 2), two seeds, two epochs of 36 images."""
+    (project / "search_nets.py").write_text(NETS)
+    return Study(
+        name="tuned",
+        question="Does it run?",
+        dataset="folder:images",
+        variants=(Variant("plain"), Variant("bn", norm="batch")),
+        seeds=2,
+        epochs=2,
+        settings={"probe_size": 20, "validation": 0.25, "depth": 1, "width": 4},
+        search=Search(space={"lr": Range(0.001, 1.0, log=True), "batch_size": (4, 8, 16)}, budget=12),
+    )
+
+
+def run(study: Study, results: Path, **options: Any) -> tuple[dict[str, int], list[Event]]:
+    """Tune and train a study; how many runs ended how, and what was told."""
+    events: list[Event] = []
+    given = {"workers": 0, **options}
+    counts = run_tuned(study, Options(results=results, device="cpu", **given), events.append)
+    return dict(counts), events
+
+
+def frame(results: Path, table: str) -> pd.DataFrame:
+    """A table without its times, in an order of its own."""
+    whole = Results(results / "tuned").read(table)
+    assert whole is not None
+    kept: pd.DataFrame = whole.to_pandas().drop(columns=list(TIMES), errors="ignore")
+    return kept.sort_values(KEYS[table]).reset_index(drop=True)
+
+
+def assert_equal(one: Path, other: Path) -> None:
+    """All that two folders say of the study is the same, but for the times."""
+    for table in KEYS:
+        pd.testing.assert_frame_equal(frame(one, table), frame(other, table))
