@@ -163,9 +163,9 @@ class Cluster(Generic[T]):
             with suppress(Exception):  # the scheduler is gone, and has taken every task along
                 self._enrolment.close()
 
-        closing = threading.Thread(target=close_offices, daemon=True)
-        closing.start()
-        closing.join(CLOSE_SECONDS)
+        ending = threading.Thread(target=close_offices, daemon=True)
+        ending.start()
+        ending.join(CLOSE_SECONDS)
 
     @property
     def _brief(self) -> Brief:
@@ -201,7 +201,8 @@ class Cluster(Generic[T]):
 
     def _unmanned(self) -> WorkerError:
         return WorkerError(
-            f"the scheduler {self._options.cluster} has had no worker for {WORKER_SECONDS:g} s",
+            f"the scheduler {self._options.cluster} has had no worker that can take part for "
+            f"{WORKER_SECONDS:g} s",
             rule="runs are trained by the workers of the cluster",
             remedy=f"start some with `dask worker {self._options.cluster} --nthreads 1`, and call again: "
             "finished runs are kept",
@@ -239,9 +240,11 @@ class Cluster(Generic[T]):
             if post.lost is None and (post.address not in threads or (post.address, post.token) in ended):
                 post.lose(f"the worker {post.address} was lost")
         if self._newcomers is None:
-            enrolled = {post.address for post in self._posts if post.lost is None}
-            enrolled |= set(self._enrolment.left_out)
-            new = {address: count for address, count in threads.items() if address not in enrolled}
+            self._enrolment.forget(set(self._enrolment.left_out) - set(threads))
+            known = {post.address for post in self._posts if post.lost is None} | set(
+                self._enrolment.left_out
+            )
+            new = {address: count for address, count in threads.items() if address not in known}
             if new:
                 self._newcomers = self._clerk.submit(self._enrol, new)
 

@@ -60,6 +60,11 @@ class Enrolment:
             self._leave_out(address, f"its worker processes can't be set up: {error}")
         return token, {address: facts for address, facts in ready.items() if address not in broken}
 
+    def forget(self, addresses: Collection[str]) -> None:
+        """Look at workers anew that were left out, should they appear again."""
+        for address in addresses:
+            del self.left_out[address]
+
     def close(self) -> None:
         """Close every office, wherever it is."""
         for token in self._tokens:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import shutil
 from concurrent.futures import wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,7 +85,7 @@ class Office(WorkerPlugin):
         if multiprocessing.current_process().daemon:
             multiprocessing.current_process().daemon = False
         self._worker = worker
-        folder = Path(worker.local_directory) / f"harness-{self.token}"
+        self._folder = folder = Path(worker.local_directory) / self.token
         for name, source in self._brief.sources.items():
             path = folder / "sources" / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -118,6 +119,7 @@ class Office(WorkerPlugin):
         """End the processes, whatever they do."""
         for post in self._posts:
             await asyncio.to_thread(post.close)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def transition(self, key: Any, start: str, finish: str, **_: Any) -> None:
         """Notice, told by dask, that nobody wants the result of a task any more."""

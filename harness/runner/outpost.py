@@ -60,6 +60,11 @@ class Outpost(Generic[T]):
         self._client, self._slot, self._logs = client, slot, logs
         self._loop: asyncio.AbstractEventLoop = client.loop.asyncio_loop  # type: ignore[union-attr]
 
+    @property
+    def free(self) -> bool:
+        """Whether it can be given something to do."""
+        return self.task is None and self.lost is None
+
     def hand(self, task: T, work: Work) -> None:
         """Send the worker something to do."""
         self.task, self._handed, self._key = task, time.monotonic(), f"harness-{uuid4().hex}"

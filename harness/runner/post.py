@@ -102,6 +102,11 @@ class Post(Generic[T]):
         self.future: Future[Any] = self._pool.submit(work, self.desk)
 
     @property
+    def free(self) -> bool:
+        """Whether it can be given something to do."""
+        return self.task is None
+
+    @property
     def beacon(self) -> Beacon | None:
         """What the worker last said; None between two runs."""
         return read_beacon(self.desk.beacon)

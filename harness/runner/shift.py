@@ -32,6 +32,10 @@ class Worker(Protocol[T]):
     task: T | None
     future: Future[Any]
 
+    @property
+    def free(self) -> bool:
+        """Whether it can be given something to do."""
+
     def hand(self, task: T, work: Work) -> None:
         """Give the worker something to do."""
 
@@ -77,22 +81,19 @@ def work_off(
             wait([worker.future for worker in busy], timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
         else:
             time.sleep(LOOK_SECONDS)
-        ended = []
-        for task, end in _ended(busy):
-            if isinstance(end, Death) and not end.begun and not end.overdue:
-                false_starts += 1
-                _check(false_starts, len(workers), end)
-                tasks.appendleft(task)
-            else:
-                false_starts = 0
-                ended.append((task, end))
-        _hand_out(tasks, work, muster())  # before the results are looked at: workers need not wait for that
-        yield from ended
+        ended = list(_ended(busy))
+        harmless = [(task, end) for task, end in ended if _is_false_start(end)]
+        tasks.extendleft(task for task, _ in reversed(harmless))
+        false_starts = false_starts + len(harmless) if len(harmless) == len(ended) else 0
+        _hand_out(tasks, work, workers)  # before the results are looked at: workers need not wait for that
+        yield from ((task, end) for task, end in ended if not _is_false_start(end))
+        if harmless and false_starts >= FALSE_STARTS * len(workers):
+            raise _never_starts(false_starts, harmless[-1][1])
 
 
 def _hand_out(tasks: deque[T], work: Callable[[T], Work], workers: Sequence[Worker[T]]) -> None:
     for worker in workers:
-        if worker.task is None and tasks:
+        if worker.free and tasks:
             task = tasks.popleft()
             worker.hand(task, work(task))
 
@@ -105,11 +106,14 @@ def _ended(busy: Sequence[Worker[T]]) -> Iterator[tuple[T, Any]]:
             yield task, end
 
 
-def _check(false_starts: int, workers: int, death: Death) -> None:
-    if false_starts >= FALSE_STARTS * workers:
-        raise WorkerError(
-            f"{false_starts} worker processes in a row died while they started: {death.reason}",
-            rule="a worker imports torch and claims its device before it trains",
-            remedy="look for the reason with --workers 0, which trains in this process; "
-            "with fewer --workers if memory is short",
-        )
+def _is_false_start(end: Any) -> bool:
+    return isinstance(end, Death) and not end.begun and not end.overdue
+
+
+def _never_starts(count: int, death: Death) -> WorkerError:
+    return WorkerError(
+        f"{count} worker processes in a row died while they started: {death.reason}",
+        rule="a worker imports torch and claims its device before it trains",
+        remedy="look for the reason with --workers 0, which trains in this process; "
+        "with fewer --workers if memory is short",
+    )

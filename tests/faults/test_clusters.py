@@ -156,7 +156,9 @@ def test_workers_that_are_lost_for_good_end_the_call_and_finished_runs_are_kept(
     lone: Loopback, study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster_module, "WORKER_SECONDS", 3.0)
-    with pytest.raises(WorkerError, match=r"has had no worker for 3 s[\s\S]*finished runs are kept"):
+    with pytest.raises(
+        WorkerError, match=r"has had no worker that can take part for 3 s[\s\S]*finished runs are kept"
+    ):
         run(study, lone, at_first=lambda: os.killpg(lone.nannies[0].pid, signal.SIGKILL))
     assert 1 <= len(rows_of("plain")) < 6
 

@@ -246,7 +246,8 @@ def test_a_cluster_without_workers_is_said(
     with (
         loopback(tmp_path, threads=()) as empty,
         pytest.raises(
-            WorkerError, match=r"has had no worker for 1 s[\s\S]*`dask worker tcp://\S+ --nthreads 1`"
+            WorkerError,
+            match=r"has had no worker that can take part for 1 s[\s\S]*`dask worker tcp://\S+ --nthreads 1`",
         ),
     ):
         run(tiny_study, tmp_path, cluster=empty.address)

@@ -1,0 +1,179 @@
+"""Computation: frames -> plotly's figures of effects and curves, small enough to be stored in a database.
+
+They estimate and do not test: who looks at p-values while runs come in, and stops when he likes them, finds
+effects where there are none. The tests stand in the report.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from plotly.graph_objects import Figure
+from plotly.subplots import make_subplots
+
+from harness.findings.cells import effect_by_cell
+from harness.findings.contrasts import paired_by_seed
+from harness.findings.endpoints import last_accuracy
+from harness.findings.frames import StudyFrames
+from harness.report.curves import Curves, measure_curves
+from harness.report.palette import GRID, MUTED, PAPER, TEXT, Palette, palette_of
+from harness.report.words import INTERVAL, count
+from harness.stats.paired import Interval, t_interval
+
+POINTS = "percentage points"
+DIGITS = 5
+"""Significant digits of a stored number: a figure is stored in pieces of 2 kB, each written by itself."""
+
+HEIGHT, ROW = 450, 24
+"""Of a card of the dashboard, and of a row in a figure, in pixels."""
+
+BAND = 0.16
+"""Opacity of a band."""
+
+
+def draw(frames: StudyFrames) -> dict[str, Figure]:
+    """The figures for which there is something to show, by id."""
+    palette = palette_of(frames.study)
+    curves = measure_curves(frames)
+    found = {
+        "effect-by-cell": _effects(frames, palette),
+        "paired-differences": _pairs(frames, palette),
+        "curves": _curves(curves, palette) if curves else None,
+    }
+    return {name: figure for name, figure in found.items() if figure is not None}
+
+
+def _effects(frames: StudyFrames, palette: Palette) -> Figure | None:
+    """A row for each combination of levels: the mean difference with its interval."""
+    effects = effect_by_cell(frames)
+    if effects.empty:
+        return None
+    figure, names = Figure(), [_cell_name(levels) for levels in frames.cells]
+    for variant in dict.fromkeys(effects["variant"]):
+        rows = effects[effects["variant"] == variant]
+        middle, colour = rows["difference"] * 100, palette.light(variant)
+        figure.add_scatter(
+            x=_short(middle),
+            y=[names[cell] for cell in rows["cell"]],
+            error_x={
+                "type": "data",
+                "array": _short((rows["high"] * 100 - middle).fillna(0.0)),
+                "thickness": 2,
+                "width": 0,
+            },
+            customdata=rows["n"].tolist(),
+            hovertemplate="%{y}<br>%{x:+.2f} points, %{customdata} seeds",
+            mode="markers",
+            marker={"color": colour, "symbol": "diamond", "size": 9},
+            name=variant,
+        )
+    shown = [names[cell] for cell in sorted(set(effects["cell"]))]
+    figure.update_yaxes(categoryorder="array", categoryarray=shown[::-1], automargin=True, showgrid=False)
+    figure.update_xaxes(title=f"{_difference(frames)}, {POINTS}")
+    rows = len(shown) * effects["variant"].nunique()
+    words = f"diamonds: means over seeds; bars: {INTERVAL}s"
+    return _finish(figure, "Effect on test accuracy by cell", words, rows=rows)
+
+
+def _pairs(frames: StudyFrames, palette: Palette) -> Figure | None:
+    """The difference in every seed that is whole, and their mean."""
+    study, values, figure = frames.study, last_accuracy(frames), Figure()
+    for variant in (variant.name for variant in study.variants if variant.name != study.baseline):
+        pairs = paired_by_seed(values, baseline=study.baseline, variant=variant, cells=len(frames.cells))
+        if pairs.empty:
+            continue
+        differences, colour = pairs["difference"] * 100, palette.light(variant)
+        found = t_interval(differences)
+        figure.add_scatter(
+            x=pairs.index.tolist(),
+            y=_short(differences),
+            mode="markers",
+            marker={"color": colour, "size": 9},
+            hovertemplate="seed %{x}<br>%{y:+.2f} points",
+            name=f"{variant}: {found.mean:+.2f} on average, {count(found.n, 'seed')}",
+        )
+        _add_mean(figure, found, colour)
+    if not figure.data:
+        return None
+    figure.update_xaxes(title="seed", tickformat="d", showgrid=False, zeroline=False)
+    figure.update_yaxes(title=f"{_difference(frames)}, {POINTS}", rangemode="tozero")
+    words = f"dots: seeds, over all cells; line and band: their mean with {INTERVAL}"
+    return _finish(figure, "Paired differences in test accuracy", words)
+
+
+def _add_mean(figure: Figure, found: Interval, colour: str) -> None:
+    figure.add_hline(found.mean, line={"color": colour, "width": 2})
+    if math.isfinite(found.low):
+        figure.add_hrect(found.low, found.high, fillcolor=colour, opacity=BAND, line_width=0)
+
+
+def _curves(curves: Curves, palette: Palette) -> Figure:
+    """Accuracy and loss on the test images over epochs, means with interval."""
+    figure = make_subplots(rows=1, cols=2, horizontal_spacing=0.14)
+    for column, (measure, scale) in enumerate((("accuracy", 100), ("loss", 1)), start=1):
+        rows = curves.means[curves.means["measure"] == measure]
+        for variant in curves.drawn:
+            line = rows[rows["variant"] == variant].sort_values("epoch")
+            middle, colour = line["mean"] * scale, palette.light(variant)
+            epochs = line["epoch"].tolist()
+            low, high = (_short((line[side] * scale).fillna(middle)) for side in ("low", "high"))
+            common: dict[str, Any] = {"row": 1, "col": column, "legendgroup": variant}
+            figure.add_scatter(
+                x=epochs + epochs[::-1], y=high + low[::-1], fill="toself", mode="none",
+                fillcolor=_faint(colour), hoverinfo="skip", showlegend=False, **common,
+            )  # fmt: skip
+            figure.add_scatter(
+                x=epochs, y=_short(middle), mode="lines", line={"color": colour, "width": 2.5},
+                name=variant, showlegend=column == 1, hovertemplate="epoch %{x}<br>%{y:.4g}", **common,
+            )  # fmt: skip
+    figure.update_xaxes(title="epoch", tickformat="d", showgrid=False, zeroline=False)
+    figure.update_yaxes(title="accuracy, %", col=1)
+    figure.update_yaxes(title="loss", col=2)
+    if (curves.means.loc[curves.means["measure"] == "loss", ["mean", "low"]].min() > 0).all():
+        figure.update_yaxes(type="log", col=2)
+    words = f"means over {count(curves.seeds['seed'].nunique(), 'seed')}; bands: {INTERVAL}s"
+    return _finish(figure, "Accuracy and loss on the test images", words)
+
+
+def _finish(figure: Figure, title: str, words: str, *, rows: int = 0) -> Figure:
+    """One look for all: light paper also where the dashboard is dark, few lines, a title that says it all."""
+    lines = {"gridcolor": GRID.light, "zerolinecolor": TEXT.light, "linecolor": MUTED.light}
+    figure.update_xaxes(**lines, zerolinewidth=1, title_standoff=6, title_font_size=13)
+    figure.update_yaxes(**lines, zerolinewidth=1, title_standoff=6, title_font_size=13)
+    figure.update_layout(
+        template="none",
+        title={"text": f"{title}<br><sub>{words}</sub>", "x": 0.02, "y": 0.94, "font": {"size": 17}},
+        font={"family": "system-ui, sans-serif", "size": 13, "color": TEXT.light},
+        paper_bgcolor=PAPER.light,
+        plot_bgcolor=PAPER.light,
+        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
+        margin={"l": 60, "r": 20, "t": 100, "b": 50},
+        height=max(HEIGHT, 160 + ROW * rows),
+        showlegend=True,
+    )
+    return figure
+
+
+def _difference(frames: StudyFrames) -> str:
+    """What a difference is: bn − plain."""
+    study = frames.study
+    others = [variant.name for variant in study.variants if variant.name != study.baseline]
+    return f"{others[0] if len(others) == 1 else 'variant'} − {study.baseline}"
+
+
+def _cell_name(levels: dict[str, Any]) -> str:
+    """The levels of a cell: lr 0.01 · dropout 0.25."""
+    return " · ".join(f"{name} {level}" for name, level in levels.items()) or "all runs"
+
+
+def _short(values: Iterable[float]) -> list[float]:
+    """Numbers with as many digits as a figure can show."""
+    return [float(f"{value:.{DIGITS}g}") for value in values]
+
+
+def _faint(colour: str) -> str:
+    """A colour like #d55e00 with the opacity of a band."""
+    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{BAND})"
