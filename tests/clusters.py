@@ -24,8 +24,8 @@ class Loopback:
     """A scheduler, and workers under dask's nanny, which starts a dead one anew.
 
     Attributes:
-        folder: for what the processes leave behind; each worker has a cache of its own in it. Theirs is
-            the environment variable ON_LOOPBACK.
+        folder: for what the processes leave behind, named to them by the environment variable ON_LOOPBACK;
+            each worker has a cache of its own in it.
         address: of the scheduler.
         nannies: a process for each worker, in a group of its own.
     """
@@ -78,7 +78,7 @@ class Loopback:
         name = words[0] if number is None else f"worker-{number}"
         more = ["--host", "127.0.0.1"] if number is None else ["--local-directory", str(self.folder / name)]
         cache = str(self.folder / f"cache-{number}")
-        own = {"HARNESS_CACHE": cache, "ON_LOOPBACK": "1", **(environment or {})}
+        own = {"HARNESS_CACHE": cache, "ON_LOOPBACK": str(self.folder), **(environment or {})}
         with (self.folder / f"{name}.log").open("wb") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "dask", *words, "--no-dashboard", *more],

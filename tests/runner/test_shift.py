@@ -25,15 +25,15 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class StandIn:
-    """Ends its tasks at once, as it is told; it can be had until it ends one with a death."""
+    """Ends its tasks at once, as it is told; after a death it is gone, unless it is renewed."""
 
-    def __init__(self, *ends: Any) -> None:
+    def __init__(self, *ends: Any, renewed: bool = False) -> None:
         self.task: str | None = None
         self.future: Future[Any] = Future()
         self.future.set_result(None)
         self.handed: list[str] = []
         self._ends = iter(ends)
-        self._gone = False
+        self._gone, self._renewed = False, renewed
 
     @property
     def free(self) -> bool:
@@ -47,7 +47,7 @@ class StandIn:
 
     def collect(self) -> Any:
         end = next(self._ends, f"result of {self.task}")
-        self._gone = isinstance(end, Death)
+        self._gone = isinstance(end, Death) and not self._renewed
         return end
 
 
@@ -79,25 +79,30 @@ def test_tasks_wait_while_there_is_no_worker() -> None:
 
 
 def test_workers_that_never_start_end_the_call_and_what_ended_is_told_first() -> None:
-    told = []
-    with pytest.raises(WorkerError, match=r"6 worker processes in a row died while they started: not begun"):
-        looks = count()
-        for pair in results(
-            deque(["a", "b", "c"]),
-            lambda: [StandIn(), StandIn()] if next(looks) == 0 else [StandIn(NOT_BEGUN), StandIn(NOT_BEGUN)],
-        ):
-            told.append(pair)
-    assert told == [("a", "result of a"), ("b", "result of b")]
+    workers = [StandIn("done", *[NOT_BEGUN] * 9, renewed=True) for _ in range(2)]
+    never = WorkerError("6 worker processes in a row died while they started: not begun", rule="", remedy="")
+    assert told_until(never, deque(["a", "b", "c", "d"]), lambda: workers) == ["a", "b"]
 
 
 def test_a_result_is_told_before_the_workers_are_looked_at_again() -> None:
+    gone = WorkerError("the scheduler is gone", rule="", remedy="")
+
     def muster() -> Iterator[list[StandIn]]:
         yield [StandIn()]
-        raise WorkerError("the scheduler is gone", rule="", remedy="")
+        raise gone
 
     looks = muster()
-    told = []
-    with pytest.raises(WorkerError, match="the scheduler is gone"):
-        for pair in results(deque(["a", "b"]), lambda: next(looks)):
-            told.append(pair)
-    assert told == [("a", "result of a")]
+    assert told_until(gone, deque(["a", "b"]), lambda: next(looks)) == ["a"]
+
+
+def told_until(error: WorkerError, tasks: deque[str], muster: Callable[[], list[StandIn]]) -> list[str]:
+    """The tasks whose end was told before an error."""
+    told: list[str] = []
+
+    def collect() -> None:
+        for task, _ in results(tasks, muster):
+            told.append(task)
+
+    with pytest.raises(WorkerError, match=error.received):
+        collect()
+    return told
