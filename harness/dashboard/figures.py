@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 from plotly.graph_objects import Figure
 from plotly.subplots import make_subplots
 
@@ -17,6 +18,7 @@ from harness.findings.cells import effect_by_cell
 from harness.findings.contrasts import paired_by_seed
 from harness.findings.endpoints import last_accuracy
 from harness.findings.frames import StudyFrames
+from harness.report.axes import log_ticks, plain
 from harness.report.curves import Curves, measure_curves
 from harness.report.palette import GRID, MUTED, PAPER, TEXT, Palette, palette_of
 from harness.report.words import INTERVAL, count
@@ -67,14 +69,16 @@ def _effects(frames: StudyFrames, palette: Palette) -> Figure | None:
             hovertemplate="%{y}<br>%{x:+.2f} points, %{customdata} seeds",
             mode="markers",
             marker={"color": colour, "symbol": "diamond", "size": 9},
+            orientation="h",
             name=variant,
         )
+    figure.update_layout(scattermode="group")  # variants stand beside each other in their cell's row
     shown = [names[cell] for cell in sorted(set(effects["cell"]))]
     figure.update_yaxes(categoryorder="array", categoryarray=shown[::-1], automargin=True, showgrid=False)
     figure.update_xaxes(title=f"{_difference(frames)}, {POINTS}")
-    rows = len(shown) * effects["variant"].nunique()
     words = f"diamonds: means over seeds; bars: {INTERVAL}s"
-    return _finish(figure, "Effect on test accuracy by cell", words, rows=rows)
+    lines = len(shown) * len(figure.data)
+    return _finish(figure, "Effect on test accuracy by cell", words, rows=lines)
 
 
 def _pairs(frames: StudyFrames, palette: Palette) -> Figure | None:
@@ -118,10 +122,10 @@ def _curves(curves: Curves, palette: Palette) -> Figure:
             line = rows[rows["variant"] == variant].sort_values("epoch")
             middle, colour = line["mean"] * scale, palette.light(variant)
             epochs = line["epoch"].tolist()
-            low, high = (_short((line[side] * scale).fillna(middle)) for side in ("low", "high"))
+            below, above = (_short((line[side] * scale).fillna(middle)) for side in ("low", "high"))
             common: dict[str, Any] = {"row": 1, "col": column, "legendgroup": variant}
             figure.add_scatter(
-                x=epochs + epochs[::-1], y=high + low[::-1], fill="toself", mode="none",
+                x=epochs + epochs[::-1], y=above + below[::-1], fill="toself", mode="none",
                 fillcolor=_faint(colour), hoverinfo="skip", showlegend=False, **common,
             )  # fmt: skip
             figure.add_scatter(
@@ -131,8 +135,11 @@ def _curves(curves: Curves, palette: Palette) -> Figure:
     figure.update_xaxes(title="epoch", tickformat="d", showgrid=False, zeroline=False)
     figure.update_yaxes(title="accuracy, %", col=1)
     figure.update_yaxes(title="loss", col=2)
-    if (curves.means.loc[curves.means["measure"] == "loss", ["mean", "low"]].min() > 0).all():
-        figure.update_yaxes(type="log", col=2)
+    losses = curves.means.loc[curves.means["measure"] == "loss", ["mean", "low", "high"]].to_numpy(float)
+    low, high = float(np.nanmin(losses)), float(np.nanmax(losses))
+    if low > 0:
+        ticks = log_ticks(low, high)
+        figure.update_yaxes(type="log", tickvals=ticks, ticktext=[plain(tick) for tick in ticks], col=2)
     words = f"means over {count(curves.seeds['seed'].nunique(), 'seed')}; bands: {INTERVAL}s"
     return _finish(figure, "Accuracy and loss on the test images", words)
 

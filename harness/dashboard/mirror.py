@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import queue
 import threading
 import time
@@ -88,6 +89,8 @@ class Mirror:
         self._endings.put(None)
         self._thread.join(CLOSING_SECONDS if kind is None else STOPPING_SECONDS)
         slow = self._thread.is_alive()
+        if slow:  # the interpreter's end would abort the process where the thread is in Arrow or SQLite
+            atexit.register(self._thread.join, CLOSING_SECONDS)
         self._stopping.set()
         if kind is None and (slow or self._behind):
             lag = self._lag
