@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -46,7 +47,7 @@ def describe_call(
         "call_id": uuid.uuid4().hex[:12],
         "started_at": datetime.now(UTC),
         "study": study,
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": _without_password(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])),
         "harness": metadata.version("ablation-harness"),
         "versions": json.dumps({"python": platform.python_version(), **_versions()}),
         "git_commit": commit,
@@ -55,6 +56,11 @@ def describe_call(
         "determinism": json.dumps(dict(determinism)),
         "data": json.dumps(dict(data)),
     }
+
+
+def _without_password(command: str) -> str:
+    """The command line, with *** for a password in the URL of a database."""
+    return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", command)
 
 
 def _versions() -> dict[str, str]:

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import subprocess
+import shlex
 import sys
 from datetime import UTC, datetime
 from importlib import metadata
@@ -114,6 +115,22 @@ def test_the_versions_are_those_that_are_installed() -> None:
 def test_the_command_is_the_one_that_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["/usr/bin/harness", "run", "quick", "--seeds", "8"])
     assert a_call()["command"] == "harness run quick --seeds 8"
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        (
+            "postgresql+psycopg://ada:s3cret@db.example:5432/optuna",
+            "postgresql+psycopg://ada:***@db.example:5432/optuna",
+        ),
+        ("postgresql://ada@db.example/optuna", "postgresql://ada@db.example/optuna"),
+        ("sqlite:///optuna.db", "sqlite:///optuna.db"),
+    ],
+)
+def test_a_password_is_not_kept(url: str, kept: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/harness", "run", "quick", "--storage", url])
+    assert shlex.split(a_call()["command"])[-1] == kept
 
 
 def test_the_commit_is_the_one_that_is_checked_out(checkout: Path) -> None:
