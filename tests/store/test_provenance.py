@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import platform
-import subprocess
 import shlex
+import subprocess
 import sys
 from datetime import UTC, datetime
 from importlib import metadata
