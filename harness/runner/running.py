@@ -65,6 +65,7 @@ def tidy(results: Results, notify: Notify) -> None:
         results.sweep()
         for path, why in results.set_aside_damaged():
             notify(Damaged(path, why))
+        results.prune()
         join_files(results, notify)
 
 

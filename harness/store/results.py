@@ -195,6 +195,21 @@ class Results:
             if _TEMPORARY.fullmatch(path.name):
                 path.unlink(missing_ok=True)
 
+    def prune(self) -> None:
+        """Remove from `curves` and `weights` what does not count: another attempt does, or none ended.
+
+        Readers here pass over it, other programs would meet the run twice. Call it under the study's lock.
+
+        Raises:
+            StoreError: a file is damaged, and is now set aside; or the disk refuses.
+        """
+        counting = set(_counting(latest(self.members("runs"))))
+        for table in BESIDE_RUNS:
+            unwanted = self.members(table) - counting
+            if unwanted:
+                with self._setting_aside(table) as shelf:
+                    shelf.drop(unwanted)
+
     @contextmanager
     def _setting_aside(self, table: str) -> Iterator[Shelf]:
         """A shelf to read from: where a file is damaged, all damaged ones of the table are set aside."""

@@ -153,6 +153,22 @@ class Shelf:
             else:
                 return damages
 
+    def drop(self, unwanted: set[str]) -> None:
+        """Remove members. What shares a file with them is written anew before the file goes.
+
+        Raises:
+            DamageError: a file is damaged.
+            StoreError: the disk refuses.
+        """
+        catalogue = self.catalogue()
+        for volume in catalogue.volumes:
+            kept = [name for name in volume.members if name not in unwanted]
+            if len(kept) == len(volume.members):
+                continue
+            if kept:
+                self.put({name: catalogue.places[name].rows for name in kept}, self.rows(kept, catalogue))
+            _remove(volume.path)
+
     def set_aside_damaged(self, *, pages: bool) -> list[Damage]:
         """Rename every damaged file; without `pages` only by the footers, which tells any cut.
 

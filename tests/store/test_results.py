@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from harness.design.factor import Factor
@@ -303,6 +304,37 @@ def test_curves_of_an_attempt_count_once_its_row_in_runs_is_written(
 
 def power_cut(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("joined", [False, True], ids=["in files of their own", "joined with others"])
+def test_what_does_not_count_is_pruned_and_what_counts_stays(
+    joined: bool, results: Results, study: Study, row_of: RowOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads the files without the harness then meets each run once."""
+    first, second, third = study.runs(SHA)[:3]
+    for run, attempt in ((first, 1), (second, 1), (second, 2)):  # the second lost a file, and ran again
+        results.write_run(row_of(run, attempt=attempt), factors=study.factors, curves=CURVES, weights=PATHS)
+    with monkeypatch.context() as cut:
+        cut.setattr("harness.store.results.runs_schema", power_cut)
+        with pytest.raises(KeyboardInterrupt):
+            results.write_run(row_of(third), factors=study.factors, curves=CURVES)
+    before = {table: results.read(table) for table in ("runs", "curves", "weights")}
+    if joined:
+        results.compact()
+    results.prune()
+    for table, rows in before.items():
+        found = results.read(table)
+        assert found is not None
+        assert found.equals(rows)
+    for table in ("curves", "weights"):
+        files = (results.folder / table).glob("*.parquet")
+        ids = [
+            row["run_id"] for path in files for row in pq.read_table(path).to_pylist() if row["epoch"] == 0
+        ]
+        each = 2 if table == "curves" else 1
+        assert sorted(ids) == sorted([first.run_id, second.run_id] * each)
+    results.prune()
+    assert results.members("curves") == {f"{first.run_id}.1", f"{second.run_id}.2"}
 
 
 def test_a_run_has_one_file_a_table_and_attempt(results: Results, study: Study, row_of: RowOf) -> None:
