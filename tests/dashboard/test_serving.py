@@ -183,13 +183,13 @@ def test_a_port_that_is_taken_is_passed_by_otherwise(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_a_study_can_be_watched_while_it_runs(project: Path) -> None:
-    words = ["run", "tiny", "--workers", "1", "--set", "epochs=15"]
+    words = ["run", "tiny", "--workers", "1", "--set", "epochs=100"]
     with subprocess.Popen([sys.executable, "-m", "harness.cli", *words], cwd=project) as run:
         try:
             while not (project / "results" / "tiny" / "optuna.db").exists():
                 assert run.poll() is None
                 time.sleep(0.1)
-            with dashboard(project, "--port", "0", "--set", "epochs=15", study="tiny") as running:
+            with dashboard(project, "--port", "0", "--set", "epochs=100", study="tiny") as running:
                 assert running.lines[0] == "a run is going on; it keeps the mirror up to date"
                 counts = [len(study_of(running)["trials"])]
                 while run.poll() is None:
