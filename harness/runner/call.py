@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,14 @@ from harness.runner.desk import Desk
 from harness.runner.devices import DETERMINISM, Place, pin
 from harness.runner.events import Advanced, Finished, Notify, Recorded, Retried, Started
 from harness.runner.executing import execute
-from harness.runner.journal import Journal
+from harness.runner.journal import Journal, join_files
 from harness.runner.options import Options
 from harness.runner.outcome import Outcome
 from harness.runner.shift import Workers
 from harness.runner.tries import Try, try_runs
+from harness.runner.workplace import find_place
 from harness.store.ledger import Ledger
+from harness.store.lock import study_lock
 from harness.store.provenance import describe_call
 from harness.store.results import Results
 from harness.store.tables import FINISHED
@@ -152,6 +154,54 @@ class Call:
         lit = [*self._workers.beacons, *([own] if own else [])]
         images = self._journal.images + sum(beacon.images for beacon in lit)
         self._notify(Advanced(images, tuple(beacon.run_id for beacon in lit)))
+
+
+@contextmanager
+def open_call(
+    study: Study,
+    dataset: Dataset,
+    *,
+    declared: Sequence[Run],
+    look_up: Callable[[], tuple[Ledger, list[Run]]],
+    options: Options,
+    notify: Notify,
+) -> Iterator[tuple[Call, list[Run]]]:
+    """A call and the runs that lie ahead of it, where there is room for it and under the study's lock.
+
+    Args:
+        study: the declaration.
+        dataset: its data.
+        declared: the runs that may be trained.
+        look_up: under the lock, what is recorded and what lies ahead: another call may have gone on
+            with the study in the meantime.
+        options: how to run it.
+        notify: told of what happens.
+
+    Raises:
+        HarnessError: what `find_place`, `study_lock` and `Call` raise.
+    """
+    results = Results(options.results / study.name)
+    with (
+        find_place(dataset, runs=declared, results=results, options=options, notify=notify) as (
+            place,
+            cluster,
+        ),
+        study_lock(results.folder),
+    ):
+        ledger, ahead = look_up()
+        with Call(
+            study,
+            dataset,
+            place.at_most(len(ahead)),
+            ledger=ledger,
+            options=options,
+            notify=notify,
+            cluster=cluster,
+        ) as call:
+            if ahead:
+                call.announce(ahead)
+            yield call, ahead
+        join_files(results, notify)
 
 
 def _images(run: Run, dataset: Dataset) -> int:

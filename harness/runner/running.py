@@ -48,8 +48,8 @@ def run_study(study: Study, options: Options, notify: Notify) -> Counter[str]:
         data_dir=options.data_dir,
         report=lambda what, done, total: notify(Preparing(what, done, total)),
     )
-    # Opened again: the hash of data that were never here before is known only now.
-    ledger = open_ledger(study, results, data_sha256=dataset.sha256)
+    if ledger.data_sha256 != dataset.sha256:  # of data that were never here before it is known only now
+        ledger = open_ledger(study, results, data_sha256=dataset.sha256)
     if _chosen(ledger, options):
         _train(study, dataset, ledger, options, notify)
     return open_ledger(study, results, data_sha256=dataset.sha256).counts()
@@ -71,37 +71,21 @@ def tidy(results: Results, notify: Notify) -> None:
 
 def _train(study: Study, dataset: Dataset, ledger: Ledger, options: Options, notify: Notify) -> None:
     # Imported here, for they bring torch: a finished study and wrong input are answered without it.
-    from harness.runner.call import Call
-    from harness.runner.workplace import find_place
+    from harness.runner.call import open_call
     from harness.training.rehearsal import rehearse
 
-    results = Results(options.results / study.name)
-    runs = _chosen(ledger, options)
-    one_a_cell = {repr(run.cell): run for run in runs}
+    def look_up() -> tuple[Ledger, list[Run]]:
+        now = open_ledger(study, Results(options.results / study.name), data_sha256=dataset.sha256)
+        return now, _chosen(now, options)
+
+    one_a_cell = {repr(run.cell): run for run in _chosen(ledger, options)}
     rehearse(list(one_a_cell.values()), dataset, declared=ledger.runs)
-    with (
-        find_place(dataset, runs=ledger.runs, results=results, options=options, notify=notify) as (
-            place,
-            cluster,
-        ),
-        study_lock(results.folder),
+    with open_call(study, dataset, declared=ledger.runs, look_up=look_up, options=options, notify=notify) as (
+        call,
+        runs,
     ):
-        # Looked up again: another call may have trained some of them in the meantime.
-        ledger = open_ledger(study, results, data_sha256=dataset.sha256)
-        runs = _chosen(ledger, options)
-        with Call(
-            study,
-            dataset,
-            place.at_most(len(runs)),
-            ledger=ledger,
-            options=options,
-            notify=notify,
-            cluster=cluster,
-        ) as call:
-            call.announce(runs)
-            for _ in call.train(runs):
-                pass
-        join_files(results, notify)
+        for _ in call.train(runs):
+            pass
 
 
 def _chosen(ledger: Ledger, options: Options) -> list[Run]:

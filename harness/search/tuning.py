@@ -11,14 +11,12 @@ from harness.design.search import Search
 from harness.design.study import Study
 from harness.errors import InputError, nearest
 from harness.runner.events import Notify, Preparing
-from harness.runner.journal import join_files
 from harness.runner.options import Options
 from harness.runner.running import run_study, tidy
 from harness.search.cells import End
 from harness.search.recorded import read_record, read_standing, resolved, write_trials
 from harness.search.standing import Record, Standing, stand
 from harness.store.ledger import Ledger, open_ledger
-from harness.store.lock import study_lock
 from harness.store.results import Results
 from harness.store.tables import FINISHED
 
@@ -78,8 +76,7 @@ def _tune(
 ) -> Standing:
     """Train what the search needs until its budget is used up, or the one run that was asked for."""
     # Imported here, for they bring torch: a finished search and wrong input are answered without it.
-    from harness.runner.call import Call
-    from harness.runner.workplace import find_place
+    from harness.runner.call import open_call
 
     results = Results(options.results / study.name)
     record = _record(results, again=again)
@@ -87,33 +84,22 @@ def _tune(
     runs = _chosen(standing, options)
     if not runs:
         return standing
+
+    def look_up() -> tuple[Ledger, list[Run]]:
+        nonlocal record
+        record = _record(results, again=again)
+        return _ledger(standing, record), runs if options.only else standing.ahead()
+
     _rehearse(standing, dataset)
     declared = list(standing.runs.values())
-    with (
-        find_place(dataset, runs=declared, results=results, options=options, notify=notify) as (
-            place,
-            cluster,
-        ),
-        study_lock(results.folder),
+    with open_call(study, dataset, declared=declared, look_up=look_up, options=options, notify=notify) as (
+        call,
+        _,
     ):
-        # Looked up again: another call may have gone on with it in the meantime.
-        record = _record(results, again=again)
-        ahead = runs if options.only else standing.ahead()
-        with Call(
-            study,
-            dataset,
-            place.at_most(len(ahead)),
-            ledger=_ledger(standing, record),
-            options=options,
-            notify=notify,
-            cluster=cluster,
-        ) as call:
-            call.announce(ahead)
-            if options.only:
-                _train(call, runs, record)
-            else:
-                standing = _to_the_end(call, standing, record, results)
-        join_files(results, notify)
+        if options.only:
+            _train(call, runs, record)
+        else:
+            standing = _to_the_end(call, standing, record, results)
     return standing
 
 
