@@ -51,7 +51,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(default=False)
 def faults(session: nox.Session) -> None:
     """Run the long tests, which kill, damage and starve a study for real; half an hour on two cores."""
-    with_tool(session, "pytest", "-m", "faults", "-s", *session.posargs)
+    with_tool(session, "pytest", "-m", "faults", "-s", "-o", "faulthandler_timeout=3600", *session.posargs)
 
 
 @nox.session

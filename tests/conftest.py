@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,15 @@ def tiny_run(seed: int = 0, *, epochs: int = 2, variant: str = "plain", **given:
 def _one_thread() -> None:
     """One thread, as a worker has it."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_proxy() -> Iterator[None]:
+    """Reach this machine's own servers, whatever proxy the user has."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("no_proxy", "*")
+        patch.setenv("NO_PROXY", "*")
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,13 @@ from pathlib import Path
 import pytest
 
 from harness.runner.memory import CGROUPS
+
+
+def as_at_a_terminal() -> None:
+    """For `preexec_fn`: heed what a shell's background job, or nohup's, ignores and hands down."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
 def left_of_group(group: int, *, seconds: float) -> list[str]:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +16,6 @@ from PIL import Image
 
 from harness.cli import main
 from tests.conftest import DECLARATION
-from tests.processes import left_of_group
 
 ROOT = Path(__file__).parents[1]
 
@@ -262,42 +258,6 @@ def test_data_draws_a_contact_sheet(harness: Harness, project: Path) -> None:
     sheet = project / "reports" / "data-images.png"
     with Image.open(sheet) as image:
         assert image.width > 100
-
-
-def _heed_interrupts() -> None:
-    """A shell's background jobs ignore SIGINT, and hand that down; a terminal's don't."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def test_ctrl_c_exits_130_keeps_what_is_done_and_leaves_no_process(project: Path) -> None:
-    words = [sys.executable, "-m", "harness.cli", "run", "tiny", "--set", "epochs=100", "--workers", "2"]
-    process = subprocess.Popen(
-        words,
-        cwd=project,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=_heed_interrupts,
-    )
-    try:
-        runs = project / "results" / "tiny" / "runs"
-        deadline = time.monotonic() + 120
-        while not list(runs.glob("*.parquet")):
-            assert time.monotonic() < deadline, "no run finished in two minutes"
-            time.sleep(0.05)
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it: to the whole group
-        _, err = process.communicate(timeout=30)
-    finally:
-        process.kill()
-        process.communicate()
-    assert process.returncode == 130
-    assert "runs of this call are kept. Go on with: " in err
-    assert "Traceback" not in err
-    assert left_of_group(process.pid, seconds=2) == []
-    kept = len(list(runs.glob("*.parquet")))
-    done = subprocess.run(words, cwd=project, stderr=subprocess.PIPE, text=True, check=False)
-    assert done.returncode == 0
-    assert f"{24 - kept} trained in" in done.stderr
 
 
 def test_replicate_prints_rows_for_machines(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:

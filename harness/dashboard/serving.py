@@ -14,6 +14,7 @@ from optuna.artifacts import FileSystemArtifactStore
 from optuna.storages import RDBStorage
 from optuna_dashboard import wsgi
 
+from harness.dashboard.pictures import with_pictures
 from harness.dashboard.storage import close_storage, open_storage
 from harness.dashboard.stored import ARTIFACTS
 from harness.errors import InputError
@@ -76,7 +77,8 @@ def serve(
         KeyboardInterrupt: it was stopped.
     """
     storage = open_storage(url)
-    app: WSGIApplication = wsgi(storage, artifact_store=FileSystemArtifactStore(folder / ARTIFACTS))
+    files = FileSystemArtifactStore(folder / ARTIFACTS)
+    app = with_pictures(wsgi(storage, artifact_store=files), storage)
     try:
         with _listening(app, port) as server:
             server.tick = tick

@@ -15,6 +15,7 @@ from optuna.distributions import (
 from optuna.trial import FrozenTrial, create_trial
 
 from harness.dashboard.entries import Entry
+from harness.dashboard.pictures import CURVE_ATTRIBUTE
 from harness.design.settings import Scalar
 from harness.design.study import Study
 
@@ -56,6 +57,7 @@ def trial_of(entry: Entry, parameters: Mapping[str, BaseDistribution]) -> Frozen
         params=_values(entry),
         distributions=dict(parameters),
         user_attrs={**entry.attributes, POINTS: len(entry.curve)},
+        system_attrs=CURVE_ATTRIBUTE if entry.curve else {},
         intermediate_values=dict(entry.curve),
     )
     trial.datetime_start = _local(entry.started_at)

@@ -53,7 +53,7 @@ STYLE: Any = {
 
 The type of its keys differs between versions of matplotlib."""
 
-_NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
+NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 _NAMESPACE = re.compile(r"\{[^}]*\}")
 _LONG_DECIMALS = re.compile(r"(\.\d\d)\d+")
 _GEOMETRY = ("d", "x", "y", "width", "height", "transform", "points")
@@ -125,7 +125,7 @@ def draw_panel(
             figure.subplots_adjust(0, 0, 1, 1)
         paint(axes)
         buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata=_NO_METADATA)
+        figure.savefig(buffer, format="svg", metadata=NO_METADATA)
     return Panel(name, _inlined(buffer.getvalue(), name=name, title=title, palette=palette))
 
 

@@ -25,6 +25,7 @@ from harness.dashboard.window import Window
 from harness.design.run import Run
 from harness.design.study import Study
 from harness.report.writing import write_report
+from tests.processes import as_at_a_terminal
 from tests.report.conftest import Recorded, record, small_study
 
 Open = Callable[..., Window]
@@ -186,9 +187,10 @@ class Served:
     def stop(self) -> int:
         """Press Ctrl-C; the exit status."""
         self.process.send_signal(signal.SIGINT)
+        status = self.process.wait(30)
         assert self.process.stderr is not None
         self.lines += self.process.stderr.read().splitlines()
-        return self.process.wait(30)
+        return status
 
 
 @contextlib.contextmanager
@@ -196,7 +198,14 @@ def dashboard(folder: Path, *words: str, study: str = "small") -> Iterator[Serve
     """`harness dashboard STUDY` in a folder, from the moment at which it answers; warnings are errors."""
     command = [sys.executable, "-W", "error", "-m", "harness.cli", "dashboard", study, *words]
     environment = {**os.environ, "COLUMNS": "400"}
-    with subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=as_at_a_terminal,
+    ) as process:
         assert process.stderr is not None
         lines: list[str] = []
         for line in process.stderr:
@@ -232,8 +241,8 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
         pytest.skip(f"needs a browser in PATH: {', '.join(names)}")
 
     def look(url: str) -> str:
-        words = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        words += ["--window-size=1400,3000", "--virtual-time-budget=20000"]
+        words = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        words += ["--disable-background-networking", "--window-size=1400,3000", "--virtual-time-budget=20000"]
         profile = f"--user-data-dir={tmp_path_factory.mktemp('profile')}"
         done = subprocess.run(
             [program, *words, profile, "--dump-dom", url],

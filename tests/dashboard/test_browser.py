@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import html
 import re
+import urllib.request
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from tests.dashboard.conftest import Served
@@ -20,6 +22,14 @@ def words(page: str) -> str:
     """The texts of a page, without tags, scripts and styles."""
     bare = re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", " ", page, flags=re.DOTALL)
     return " ".join(html.unescape(bare).split())
+
+
+def drawn_line(svg: str, *, points: int) -> np.ndarray:
+    """The coordinates of the one line of so many points that lies inside the axes; letters lie outside."""
+    inside = re.findall(r' d="([^"]+)" clip-path', svg)
+    paths = [re.findall(r"[ML] ([\d.-]+) ([\d.-]+)", path) for path in inside]
+    (line,) = (path for path in paths if len(path) == points)
+    return np.array(line, dtype=float)
 
 
 def test_the_list_shows_the_study(served: Served, seen: See) -> None:
@@ -44,16 +54,22 @@ def test_the_printed_page_shows_the_stored_figures(served: Served, seen: See) ->
 
 def test_a_trial_page_shows_its_curve(served: Served, seen: See, recorded: Recorded) -> None:
     first = min(recorded.runs, key=lambda row: (row["started_at"], row["run_id"]))
-    text = words(seen(f"{served.address}/trials?numbers=0"))
-    points = [
-        f"{point['epoch']} {point['accuracy']}"
-        for point in recorded.curves[first["run_id"]]
-        if point["split"] == "test"
-    ]
-    assert len(points) == 7
-    assert f"Intermediate Values {' '.join(points)} Parameter" in text
+    page = seen(f"{served.address}/trials?numbers=0")
+    text = words(page)
+    curve = [point for point in recorded.curves[first["run_id"]] if point["split"] == "test"]
+    assert len(curve) == 7
+    points = " ".join(f"{point['epoch']} {point['accuracy']}" for point in curve)
+    assert f"Intermediate Values {points} Parameter" in text
     assert f"Value {first['test_accuracy']} Intermediate" in text
     assert first["run_id"] in text
+    (image,) = re.findall(r'<img [^>]*alt="curve.svg"[^>]*>', page)
+    (picture,) = re.findall(r'src="(/artifacts/[^"]+)"', image)
+    with urllib.request.urlopen(served.root + picture) as answer:
+        assert answer.headers["Content-Type"] == "image/svg+xml"
+        line = drawn_line(answer.read().decode(), points=7)
+    epochs, accuracies = ([point[name] for point in curve] for name in ("epoch", "accuracy"))
+    assert np.corrcoef(epochs, line[:, 0])[0, 1] == pytest.approx(1)
+    assert np.corrcoef(accuracies, line[:, 1])[0, 1] == pytest.approx(-1)  # an SVG counts downwards
 
 
 @pytest.mark.parametrize(("status", "state"), [("diverged", "Pruned"), ("failed", "Fail")])

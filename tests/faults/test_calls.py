@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import left_of_group, small_group
+from tests.pace import slowness
+from tests.processes import as_at_a_terminal, left_of_group, small_group
 
 RUN = [sys.executable, "-m", "harness.cli", "run", "tiny", "--no-mirror", "--workers"]
-WORDS = [*RUN, "2", "--set", "epochs=100"]
-RUNS = 24
+WORDS = [*RUN, "2", "--set", "lr=0.05", "--set", "epochs=60"]
+RUNS = 12
 GREEDY = """
 from multiprocessing import current_process
 import torch
@@ -40,7 +41,9 @@ def greedy(classes):
 
 def start(words: list[str] = WORDS) -> subprocess.Popen[str]:
     """A call in a group of its own, as a terminal starts it."""
-    return subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    return subprocess.Popen(
+        words, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=as_at_a_terminal
+    )
 
 
 def runs_of(project: Path) -> list[Path]:
@@ -69,6 +72,7 @@ def call(project: Path) -> Iterator[subprocess.Popen[str]]:
 @pytest.mark.parametrize(
     ("number", "status"),
     [
+        (signal.SIGINT, 130),
         (signal.SIGTERM, 143),
         pytest.param(signal.SIGHUP, 129, marks=pytest.mark.faults),
         (signal.SIGKILL, -9),
@@ -77,12 +81,16 @@ def call(project: Path) -> Iterator[subprocess.Popen[str]]:
 def test_a_call_that_is_ended_leaves_no_process_and_no_lock_and_the_next_goes_on(
     number: int, status: int, call: subprocess.Popen[str], project: Path
 ) -> None:
-    os.kill(call.pid, number)
+    if number == signal.SIGINT:
+        os.killpg(call.pid, number)  # as a terminal sends it: to the whole group
+    else:
+        os.kill(call.pid, number)
     _, err = call.communicate(timeout=30)
     assert call.returncode == status
     assert left_of_group(call.pid, seconds=2) == []
     if status > 0:
         assert "runs of this call are kept. Go on with: " in err
+        assert "Traceback" not in err
     kept = len(runs_of(project))
     again = subprocess.run(WORDS, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
@@ -92,7 +100,7 @@ def test_a_call_that_is_ended_leaves_no_process_and_no_lock_and_the_next_goes_on
 def test_a_second_call_stops_at_once_and_names_the_first(call: subprocess.Popen[str]) -> None:
     began = time.monotonic()
     second = subprocess.run(WORDS, capture_output=True, text=True, check=False)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 5 * slowness()
     assert second.returncode == 1
     said = " ".join(second.stderr.split())
     assert f"is written by process {call.pid} on " in said
@@ -102,7 +110,7 @@ def test_a_second_call_stops_at_once_and_names_the_first(call: subprocess.Popen[
 
 def test_a_full_disk_ends_the_call_and_the_next_goes_on(project: Path) -> None:
     def fill_up() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))
 
     full = subprocess.run(WORDS, capture_output=True, text=True, check=False, preexec_fn=fill_up)
     assert full.returncode == 1
@@ -125,10 +133,11 @@ def test_a_finished_study_run_again_starts_nothing_and_takes_less_than_a_second(
         done = subprocess.run(words, capture_output=True, text=True, check=True)
         took.append(time.monotonic() - began)
         assert f"{RUNS} completed (0 trained" in done.stderr
-    assert min(took) < 1.0
+    assert min(took) < 1.0 * slowness()
     assert len(list((project / "results" / "tiny" / "provenance").iterdir())) == 1
 
 
+@pytest.mark.faults
 def test_a_worker_that_the_kernel_killed_for_want_of_memory_is_recorded_oom(project: Path) -> None:
     (project / "greedy_nets.py").write_text(GREEDY)
     study = project / "studies" / "tiny.py"

@@ -23,6 +23,7 @@ from harness.runner.options import Options
 from harness.runner.running import run_study
 from harness.store.results import Results
 from tests.clusters import Loopback, loopback, wait_until
+from tests.processes import as_at_a_terminal
 
 pytestmark = pytest.mark.faults
 
@@ -113,7 +114,7 @@ def test_a_call_that_is_ended_leaves_nothing_at_work_there_and_the_next_goes_on(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=as_at_a_terminal,
     )
     runs = project / "results" / "tiny" / "runs"
     wait_until(lambda: list(runs.glob("*.parquet")), "a run has finished", seconds=120)

@@ -12,21 +12,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import psutil
 import pyarrow.parquet as pq
 import pytest
 
 from harness.design.loading import load_study
-from harness.store.results import Results
-from tests.processes import left_of_group
+from tests.processes import as_at_a_terminal, left_of_group
+from tests.tables import KEYS, assert_equal
 
-TIMES = ["seconds", "train_seconds", "wall_seconds", "started_at", "call_id", "host", "attempt"]
-KEYS = {
-    "runs": ["run_id"],
-    "curves": ["run_id", "epoch", "split"],
-    "weights": ["run_id", "epoch", "layer", "index"],
-}
 LONGEST_CALL = 6.0
 """Seconds within which the moment of a kill lies; a call takes about 4 to import torch and begin."""
 
@@ -39,13 +32,12 @@ def words(results: str, seeds: int) -> list[str]:
 
 
 def start(results: str, seeds: int) -> subprocess.Popen[bytes]:
-    """A call as a terminal starts it: in a group of its own, interrupts not ignored."""
-
-    def heed() -> None:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
+    """A call in a group of its own, as a terminal starts it."""
     return subprocess.Popen(
-        words(results, seeds), stderr=subprocess.PIPE, start_new_session=True, preexec_fn=heed
+        words(results, seeds),
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=as_at_a_terminal,
     )
 
 
@@ -86,13 +78,6 @@ def survive(kills: int, chance: random.Random) -> tuple[int, Counter[str]]:
     return seeds, done
 
 
-def frame(results: str, table: str) -> pd.DataFrame:
-    whole = Results(Path(results) / "tiny").read(table)
-    assert whole is not None
-    kept: pd.DataFrame = whole.to_pandas().drop(columns=TIMES, errors="ignore")
-    return kept.sort_values(KEYS[table]).reset_index(drop=True)
-
-
 def rows_on_disk(results: str, table: str) -> Counter[tuple[Any, ...]]:
     """Every row of a table's files, by its key, without the harness's own reader."""
     found: Counter[tuple[Any, ...]] = Counter()
@@ -112,8 +97,8 @@ def test_a_study_killed_at_random_moments_equals_an_undisturbed_one(kills: int, 
     for results in ("disturbed", "calm"):
         assert subprocess.run(words(results, seeds), capture_output=True, check=False).returncode == 0
     declared = len(load_study("tiny").variants) * 2 * seeds
+    assert_equal(project / "disturbed" / "tiny", project / "calm" / "tiny")
     for table in KEYS:
-        pd.testing.assert_frame_equal(frame("disturbed", table), frame("calm", table))
         on_disk = rows_on_disk("disturbed", table)
         assert set(on_disk.values()) == {1}
         assert len({key[0] for key in on_disk}) == declared

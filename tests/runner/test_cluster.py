@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from harness.design.study import Study
@@ -25,8 +24,8 @@ from harness.runner.options import Options
 from harness.runner.running import run_study
 from harness.store.results import Results
 from tests.clusters import Loopback, loopback
+from tests.tables import assert_equal
 
-TIMES = ["train_seconds", "wall_seconds", "started_at", "call_id", "seconds", "host", "attempt"]
 BLOCKS = """
 import os
 from torch import nn
@@ -116,27 +115,6 @@ def with_own(study: Study, *fates: str, **changes: Any) -> Study:
     )
 
 
-def frames(results: Path) -> dict[str, pd.DataFrame]:
-    """The tables without their times, in an order of their own."""
-    found = {}
-    for name, keys in (
-        ("runs", ["run_id"]),
-        ("curves", ["run_id", "epoch", "split"]),
-        ("weights", ["run_id", "epoch", "layer", "index"]),
-    ):
-        table = Results(results / "tiny").read(name)
-        assert table is not None
-        whole = table.to_pandas()
-        kept = whole.drop(columns=[column for column in TIMES if column in whole])
-        found[name] = kept.sort_values(keys).reset_index(drop=True)
-    return found
-
-
-def assert_same_tables(one: Path, other: Path) -> None:
-    for a, b in zip(frames(one).values(), frames(other).values(), strict=True):
-        pd.testing.assert_frame_equal(a, b)
-
-
 def rows_of(results: Path, variant: str) -> list[dict[str, Any]]:
     table = Results(results / "tiny").runs()
     assert table is not None
@@ -153,7 +131,7 @@ def test_a_cluster_gives_the_tables_of_a_local_run_and_is_sent_the_data_once(
     counts, events = run(tiny_study, tmp_path / "there", cluster=cluster.address)
     assert counts == {"completed": 8}
     run(tiny_study, tmp_path / "here", workers=0)
-    assert_same_tables(tmp_path / "there", tmp_path / "here")
+    assert_equal(tmp_path / "there" / "tiny", tmp_path / "here" / "tiny")
     assert Started(runs=8, done=0, images=8 * 2 * 64, workers=3, device="cpu") in events
     sent = f"sending {tiny_study.dataset} to 2 machines"
     assert [event.what for event in events if isinstance(event, Preparing)].count(sent) == 1
@@ -195,7 +173,7 @@ def test_a_killed_worker_costs_a_try_and_changes_no_number(
         row["run_id"]: 2 if row["run_id"] in again else 1 for row in rows
     }
     run(study, tmp_path / "here", workers=0)
-    assert_same_tables(tmp_path / "there", tmp_path / "here")
+    assert_equal(tmp_path / "there" / "tiny", tmp_path / "here" / "tiny")
 
 
 def test_what_befalls_a_run_there_is_recorded_as_here(

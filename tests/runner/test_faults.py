@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from harness.design.study import Study
@@ -16,6 +15,7 @@ from harness.runner.events import Event, Finished, Retried
 from harness.runner.options import Options
 from harness.runner.running import run_study
 from harness.store.results import Results
+from tests.tables import assert_equal
 
 NETS = """
 import os, signal, sys, time
@@ -150,13 +150,7 @@ def test_a_run_goes_on_from_its_checkpoint_bit_for_bit(tiny_study: Study, tmp_pa
     assert any("goes on after epoch" in log for log in logs_of(tmp_path / "disturbed", "fated"))
     assert not list((tmp_path / "disturbed" / "tiny" / "checkpoints").iterdir())
     run(study, tmp_path / "calm", workers=1)
-    tables = []
-    for folder in ("disturbed", "calm"):
-        table = Results(tmp_path / folder / "tiny").read("curves")
-        assert table is not None
-        keys = ["run_id", "epoch", "split"]
-        tables.append(table.to_pandas().drop(columns="seconds").sort_values(keys).reset_index(drop=True))
-    pd.testing.assert_frame_equal(*tables)
+    assert_equal(tmp_path / "disturbed" / "tiny", tmp_path / "calm" / "tiny")
 
 
 def test_a_run_that_hangs_is_recorded_timeout_and_the_study_goes_on(

@@ -17,8 +17,8 @@ from harness.runner.events import Advanced, Event, Finished, Started
 from harness.runner.options import Options
 from harness.runner.running import run_study
 from harness.store.results import Results
+from tests.tables import assert_equal, frame
 
-TIMES = ["train_seconds", "wall_seconds", "started_at", "call_id", "seconds", "host"]
 NETS = """
 from torch import nn
 
@@ -48,25 +48,13 @@ def run(study: Study, results: Path, **options: object) -> tuple[Counter[str], l
     return counts, events
 
 
-def frame(results: Path, table: str, keys: list[str]) -> pd.DataFrame:
-    """A table without its times, in an order of its own."""
-    whole: pd.DataFrame = Results(results / "tiny").read(table).to_pandas()  # type: ignore[union-attr]
-    kept = whole.drop(columns=[name for name in TIMES if name in whole])
-    return kept.sort_values(keys).reset_index(drop=True)
-
-
 def test_the_tables_are_the_same_with_no_worker_one_and_two(tiny_study: Study, tmp_path: Path) -> None:
     for workers in (0, 1, 2):
         counts, _ = run(tiny_study, tmp_path / str(workers), workers=workers)
         assert counts == {"completed": 8}
-    for table, keys in (
-        ("runs", ["run_id"]),
-        ("curves", ["run_id", "epoch", "split"]),
-        ("weights", ["run_id", "epoch", "layer", "index"]),
-    ):
-        alone, one, two = (frame(tmp_path / str(workers), table, keys) for workers in (0, 1, 2))
-        pd.testing.assert_frame_equal(one, two)
-        pd.testing.assert_frame_equal(alone, two)
+    alone, one, two = (tmp_path / str(workers) / "tiny" for workers in (0, 1, 2))
+    assert_equal(one, two)
+    assert_equal(alone, two)
 
 
 def test_a_finished_study_is_not_trained_again_and_a_grown_one_only_where_it_grew(
@@ -87,16 +75,14 @@ def test_the_runner_tells_what_it_does(tiny_study: Study, tmp_path: Path) -> Non
     _, events = run(tiny_study, tmp_path, workers=2)
     assert Started(runs=8, done=0, images=8 * 2 * 64, workers=2, device="cpu") in events
     ended = [event for event in events if isinstance(event, Finished)]
-    assert sorted(event.run_id for event in ended) == sorted(
-        set(frame(tmp_path, "runs", ["run_id"])["run_id"])
-    )
+    assert sorted(event.run_id for event in ended) == sorted(set(frame(tmp_path / "tiny", "runs")["run_id"]))
     seen = [event.images for event in events if isinstance(event, Advanced)]
     assert all(0 <= images <= 8 * 2 * 64 for images in seen)
 
 
 def test_the_rows_say_what_was_trained(tiny_study: Study, tmp_path: Path) -> None:
     run(replace(tiny_study, seeds=1), tmp_path, workers=0)
-    rows = frame(tmp_path, "runs", ["variant", "batch_size"])
+    rows = frame(tmp_path / "tiny", "runs").sort_values(["variant", "batch_size"])
     assert list(zip(rows["variant"], rows["batch_size"], strict=True)) == [
         ("bn", 8),
         ("bn", 16),
@@ -134,7 +120,7 @@ def test_an_error_is_recorded_kept_from_the_others_and_tried_again_on_request(
     assert run(study, tmp_path, workers=1)[1] == []
     counts, events = run(study, tmp_path, workers=1, retry_failed=True)
     assert len([event for event in events if isinstance(event, Finished)]) == 2
-    rows = frame(tmp_path, "runs", ["run_id", "attempt"])
+    rows = Results(tmp_path / "tiny").read("runs").to_pandas()  # type: ignore[union-attr]
     assert rows.groupby("run_id")["attempt"].max().tolist().count(2) == 2
 
 
@@ -180,10 +166,10 @@ def test_only_trains_one_run_and_does_not_record_a_finished_one_again(
     target = tiny_study.runs(open_dataset(tiny_study.dataset).sha256)[5].run_id
     counts, events = run(tiny_study, tmp_path, workers=0, only=target)
     assert counts == {"completed": 1, "missing": 7}
-    before = frame(tmp_path, "runs", ["run_id"])
+    before = frame(tmp_path / "tiny", "runs")
     _, events = run(tiny_study, tmp_path, workers=0, only=target)
     assert [event.run_id for event in events if isinstance(event, Finished)] == [target]
-    pd.testing.assert_frame_equal(frame(tmp_path, "runs", ["run_id"]), before)
+    pd.testing.assert_frame_equal(frame(tmp_path / "tiny", "runs"), before)
 
 
 def test_errors_reach_a_debugger_when_the_run_is_in_this_process(

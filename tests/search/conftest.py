@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from harness.design.search import Search
@@ -15,15 +14,7 @@ from harness.design.variant import Variant
 from harness.runner.events import Event
 from harness.runner.options import Options
 from harness.search.tuning import run_tuned
-from harness.store.results import Results
 
-TIMES = ("seconds", "train_seconds", "wall_seconds", "started_at", "call_id", "host", "attempt")
-KEYS = {
-    "runs": ["run_id"],
-    "curves": ["run_id", "epoch", "split"],
-    "weights": ["run_id", "epoch", "layer", "index"],
-    "trials": ["search", "number", "rung"],
-}
 NETS = """
 import os
 from pathlib import Path
@@ -78,17 +69,3 @@ def run(study: Study, results: Path, **options: Any) -> tuple[dict[str, int], li
     given = {"workers": 0, **options}
     counts = run_tuned(study, Options(results=results, device="cpu", **given), events.append)
     return dict(counts), events
-
-
-def frame(results: Path, table: str) -> pd.DataFrame:
-    """A table without its times, in an order of its own."""
-    whole = Results(results / "tuned").read(table)
-    assert whole is not None
-    kept: pd.DataFrame = whole.to_pandas().drop(columns=list(TIMES), errors="ignore")
-    return kept.sort_values(KEYS[table]).reset_index(drop=True)
-
-
-def assert_equal(one: Path, other: Path) -> None:
-    """All that two folders say of the study is the same, but for the times."""
-    for table in KEYS:
-        pd.testing.assert_frame_equal(frame(one, table), frame(other, table))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import left_of_group
-from tests.search.conftest import assert_equal, frame
+from tests.tables import assert_equal, frame
 
 DECLARATION = """
 from harness import Range, Search, Study, Variant
@@ -59,7 +59,7 @@ def kill(results: str, chance: random.Random) -> bool:
     return not ended_itself
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(30, marks=pytest.mark.faults)])
+@pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.faults)])
 def test_a_tuned_study_killed_at_random_moments_equals_an_undisturbed_one(kills: int, project: Path) -> None:
     (project / "studies" / "tuned.py").write_text(DECLARATION)
     chance = random.Random(kills)
@@ -67,7 +67,8 @@ def test_a_tuned_study_killed_at_random_moments_equals_an_undisturbed_one(kills:
     assert any(killed)
     for results, workers in (("disturbed", 2), ("calm", 1)):
         assert subprocess.run(words(results, workers), capture_output=True, check=False).returncode == 0
-    assert_equal(project / "calm", project / "disturbed")
-    assert frame(project / "calm", "trials").groupby("variant")["number"].nunique().tolist() == [20, 20]
+    assert_equal(project / "calm" / "tuned", project / "disturbed" / "tuned", tuned=True)
+    trials = frame(project / "calm" / "tuned", "trials")
+    assert trials.groupby("variant")["number"].nunique().tolist() == [20, 20]
     assert not list((project / "disturbed").rglob(".*.tmp"))
     assert not list((project / "disturbed").rglob("*.damaged"))

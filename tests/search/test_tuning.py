@@ -23,7 +23,8 @@ from harness.search import proposing
 from harness.search.recorded import resolve, runs_ahead
 from harness.search.tuning import run_tuned
 from harness.store.results import Results
-from tests.search.conftest import assert_equal, frame, run
+from tests.search.conftest import run
+from tests.tables import assert_equal, frame
 
 DONE = {"completed": 4}
 
@@ -54,15 +55,15 @@ def growing(tuned_study: Study, project: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_the_tables_are_the_same_with_no_worker_one_and_two(tuned_study: Study, tmp_path: Path) -> None:
     for workers in (0, 1, 2):
         assert run(tuned_study, tmp_path / str(workers), workers=workers)[0] == DONE
-    assert_equal(tmp_path / "0", tmp_path / "1")
-    assert_equal(tmp_path / "1", tmp_path / "2")
+    assert_equal(tmp_path / "0" / "tuned", tmp_path / "1" / "tuned", tuned=True)
+    assert_equal(tmp_path / "1" / "tuned", tmp_path / "2" / "tuned", tuned=True)
 
 
 def test_every_variant_is_tuned_with_the_same_budget_and_the_best_is_tested(
     tuned_study: Study, tmp_path: Path
 ) -> None:
     run(tuned_study, tmp_path)
-    runs, trials = frame(tmp_path, "runs"), frame(tmp_path, "trials")
+    runs, trials = frame(tmp_path / "tuned", "runs"), frame(tmp_path / "tuned", "trials")
     tuning, evaluation = runs[runs["stage"] == "tuning"], runs[runs["stage"] == "evaluation"]
     assert trials.groupby("variant").size().to_dict() == {"plain": 12, "bn": 12}
     assert tuning.groupby("variant").size().to_dict() == {"plain": 12, "bn": 12}
@@ -83,14 +84,14 @@ def test_every_variant_is_tuned_with_the_same_budget_and_the_best_is_tested(
 
 def test_quasi_random_proposals_are_the_same_for_both_variants(tuned_study: Study, tmp_path: Path) -> None:
     run(tuned_study, tmp_path)
-    trials = frame(tmp_path, "trials")
+    trials = frame(tmp_path / "tuned", "trials")
     by_number = trials[trials["number"] < 10].groupby("number")["params"].nunique()
     assert by_number.tolist() == [1] * 10
 
 
 def test_only_evaluation_sees_the_test_images(tuned_study: Study, tmp_path: Path) -> None:
     run(tuned_study, tmp_path)
-    runs, curves = frame(tmp_path, "runs"), frame(tmp_path, "curves")
+    runs, curves = frame(tmp_path / "tuned", "runs"), frame(tmp_path / "tuned", "curves")
     figures = [name for name in map(str, runs) if "test" in name]
     assert len(figures) == 4
     stages = runs.set_index("run_id")["stage"]
@@ -130,7 +131,7 @@ def test_an_interrupted_study_goes_on_as_if_nothing_had_been(
     counts, events = run(tuned_study, tmp_path / "stopped")
     assert counts == DONE
     assert len(trained(events)) == 2 * 12 + 4 - after
-    assert_equal(tmp_path / "calm", tmp_path / "stopped")
+    assert_equal(tmp_path / "calm" / "tuned", tmp_path / "stopped" / "tuned", tuned=True)
 
 
 def test_lost_trials_are_proposed_again_and_lost_runs_trained_again(
@@ -148,19 +149,19 @@ def test_lost_trials_are_proposed_again_and_lost_runs_trained_again(
     joined.write_bytes(joined.read_bytes()[:-9])
     _, events = run(tuned_study, tmp_path / "damaged")
     assert len(trained(events)) >= 2 * 12
-    assert_equal(tmp_path / "calm", tmp_path / "damaged")
+    assert_equal(tmp_path / "calm" / "tuned", tmp_path / "damaged" / "tuned", tuned=True)
 
 
 def test_proposals_that_were_made_stand_though_another_optuna_would_make_others(
     tuned_study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(with_search(tuned_study, budget=10), tmp_path)
-    before = frame(tmp_path, "trials")
+    before = frame(tmp_path / "tuned", "trials")
     monkeypatch.setattr(
         proposing, "propose", lambda *_, numbers, **__: [{"lr": 0.5, "batch_size": 4} for _ in numbers]
     )
     run(tuned_study, tmp_path)
-    after = frame(tmp_path, "trials")
+    after = frame(tmp_path / "tuned", "trials")
     kept = after[after["number"] < 10].reset_index(drop=True)
     pd.testing.assert_series_equal(kept["params"], before["params"])
     assert set(after.loc[after["number"] >= 10, "params"]) == {'{"lr": 0.5, "batch_size": 4}'}
@@ -178,9 +179,9 @@ def test_a_study_that_grows_trains_only_what_is_new(tuned_study: Study, tmp_path
     assert {run_id.split("-")[0] for run_id in trained(events)} == {"gn"}
     assert len(trained(events)) == 12 + 2
     run(tuned_study, tmp_path / "whole")
-    ours = frame(tmp_path, "trials")
+    ours = frame(tmp_path / "tuned", "trials")
     pd.testing.assert_frame_equal(
-        ours[ours["variant"] != "gn"].reset_index(drop=True), frame(tmp_path / "whole", "trials")
+        ours[ours["variant"] != "gn"].reset_index(drop=True), frame(tmp_path / "whole" / "tuned", "trials")
     )
 
 
@@ -197,14 +198,14 @@ def test_another_declaration_has_a_search_of_its_own(
     run(with_search(tuned_study, budget=2), tmp_path)
     _, events = run(replace(with_search(tuned_study, budget=2), **changes), tmp_path)
     assert len(trained(events)) == 2 * 2 + 4
-    assert frame(tmp_path, "trials")["search"].nunique() == 4
+    assert frame(tmp_path / "tuned", "trials")["search"].nunique() == 4
 
 
 def test_each_combination_of_levels_is_tuned_on_its_own(tuned_study: Study, tmp_path: Path) -> None:
     study = with_search(replace(tuned_study, factors=(Factor("dropout", (0.0, 0.5)),)), budget=3)
     counts, _ = run(study, tmp_path)
     assert counts == {"completed": 2 * 2 * 2}
-    trials = frame(tmp_path, "trials")
+    trials = frame(tmp_path / "tuned", "trials")
     assert trials.groupby(["variant", "levels"]).size().to_dict() == {
         (variant, f'{{"dropout": {rate}}}'): 3 for variant in ("bn", "plain") for rate in ("0.0", "0.5")
     }
@@ -219,7 +220,7 @@ def test_each_combination_of_levels_is_tuned_on_its_own(tuned_study: Study, tmp_
 
 def test_a_proposal_is_judged_by_the_mean_over_its_tuning_seeds(tuned_study: Study, tmp_path: Path) -> None:
     run(with_search(tuned_study, budget=3, repeats=3, metric="loss"), tmp_path)
-    runs, trials = frame(tmp_path, "runs"), frame(tmp_path, "trials")
+    runs, trials = frame(tmp_path / "tuned", "runs"), frame(tmp_path / "tuned", "trials")
     losses = runs.set_index("run_id")["validation_loss"]
     for _, trial in trials.iterrows():
         ids = json.loads(trial["run_ids"])
@@ -234,7 +235,7 @@ def test_pruned_proposals_train_for_fewer_epochs_and_the_best_to_the_end(
 ) -> None:
     study = with_search(replace(tuned_study, epochs=4), budget=12, halving=2)
     run(study, tmp_path)
-    runs, trials = frame(tmp_path, "runs"), frame(tmp_path, "trials")
+    runs, trials = frame(tmp_path / "tuned", "runs"), frame(tmp_path / "tuned", "trials")
     rungs = trials.groupby(["variant", "round", "rung", "epochs"]).size().to_dict()
     expected = {(0, 0, 1): 10, (0, 1, 2): 5, (0, 2, 4): 2, (1, 0, 2): 2, (1, 1, 4): 1}
     assert rungs == {(variant, *rung): n for variant in ("bn", "plain") for rung, n in expected.items()}
@@ -255,7 +256,7 @@ def test_failures_count_against_the_budget_of_their_variant(
     study = growing("picky")
     counts, _ = run(study, tmp_path, workers=2)
     assert counts == DONE
-    trials = frame(tmp_path, "trials")
+    trials = frame(tmp_path / "tuned", "trials")
     own = trials[trials["variant"] == "picky"]
     grown = [json.loads(params)["growth"] > 16 for params in own["params"]]
     assert 0 < sum(grown) < 6
@@ -282,7 +283,7 @@ def test_a_variant_without_any_outcome_is_told_and_can_be_tried_again(
         with pytest.raises(HarnessError, match=rf"{told}[\s\S]*--retry-failed` tries them again"):
             run_tuned(study, options, events.append)
         assert len(trained(events)) == count
-    assert set(frame(tmp_path, "runs")["stage"]) == {"tuning"}
+    assert set(frame(tmp_path / "tuned", "runs")["stage"]) == {"tuning"}
     with pytest.raises(HarnessError, match=told):
         resolve(study, Results(tmp_path / "tuned"))
 
@@ -294,7 +295,7 @@ def test_a_failure_that_is_tried_again_changes_no_proposal_and_no_budget(
     (project / "moody").touch()
     with pytest.raises(KeyboardInterrupt):
         run_tuned(study, Options(results=tmp_path, device="cpu", workers=1), _stop_at("evaluation"))
-    before = frame(tmp_path, "trials")
+    before = frame(tmp_path / "tuned", "trials")
     failed = before[before["state"] == "failed"]
     assert set(failed["variant"]) == {"moody"}
     assert 0 in set(failed["round"])
@@ -303,7 +304,7 @@ def test_a_failure_that_is_tried_again_changes_no_proposal_and_no_budget(
     assert counts == DONE
     tried = [run_id for run_id in trained(events) if "-s1000000-" in run_id]
     assert sorted(tried) == sorted(json.loads(ids)[0] for ids in failed["run_ids"])
-    after = frame(tmp_path, "trials")
+    after = frame(tmp_path / "tuned", "trials")
     pd.testing.assert_frame_equal(after[["number", "params"]], before[["number", "params"]])
     assert set(after["state"]) == {"completed"}
 
@@ -321,7 +322,7 @@ def test_one_proposal_that_can_not_be_built_does_not_stop_the_others(
 ) -> None:
     study = growing("refused")
     assert run(study, tmp_path, workers=1)[0] == DONE
-    trials = frame(tmp_path, "trials")
+    trials = frame(tmp_path / "tuned", "trials")
     states = trials[trials["variant"] == "refused"].set_index("number")["state"]
     grown = [json.loads(p)["growth"] > 16 for p in trials.loc[trials["variant"] == "refused", "params"]]
     assert (states == "failed").tolist() == grown
@@ -333,12 +334,12 @@ def test_a_call_that_goes_on_with_a_proposal_that_can_not_be_built_is_no_differe
 ) -> None:
     study = growing("refused")
     run(study, tmp_path / "calm", workers=1)
-    trials = frame(tmp_path / "calm", "trials")
+    trials = frame(tmp_path / "calm" / "tuned", "trials")
     failed = int(trials.loc[trials["state"] == "failed", "number"].max())
     for budget in (failed, failed + 1, 6):
         run(with_search(study, budget=budget), tmp_path / "stopped", workers=1)
     pd.testing.assert_frame_equal(
-        frame(tmp_path / "stopped", "trials").drop(columns="chosen"), trials.drop(columns="chosen")
+        frame(tmp_path / "stopped" / "tuned", "trials").drop(columns="chosen"), trials.drop(columns="chosen")
     )
 
 
@@ -360,7 +361,7 @@ def test_only_trains_one_tuning_run_and_does_not_record_a_finished_one_again(
     ):
         run(tuned_study, tmp_path, only="nobody")
     run(tuned_study, tmp_path)
-    before = frame(tmp_path, "runs")
+    before = frame(tmp_path / "tuned", "runs")
     target = before.loc[before["stage"] == "tuning", "run_id"].iloc[3]
     counts, events = run(tuned_study, tmp_path, only=target)
     assert (counts, trained(events)) == ({"missing": 4}, [target])
@@ -368,7 +369,7 @@ def test_only_trains_one_tuning_run_and_does_not_record_a_finished_one_again(
     assert trained(run(tuned_study, tmp_path, only=target)[1]) == [target]
     with pytest.raises(InputError, match=r"--only nobody[\s\S]*names a run of the study"):
         run(tuned_study, tmp_path, only="nobody")
-    pd.testing.assert_frame_equal(frame(tmp_path, "runs"), before)
+    pd.testing.assert_frame_equal(frame(tmp_path / "tuned", "runs"), before)
 
 
 def test_what_lies_ahead_is_known_before_and_nothing_is_left_in_the_end(
@@ -389,6 +390,6 @@ def test_proposals_on_a_small_grid_repeat_and_share_their_runs(tuned_study: Stud
     study = replace(tuned_study, search=search, settings={**tuned_study.settings, "lr": 0.1})
     _, events = run(study, tmp_path)
     assert len([run_id for run_id in trained(events) if "-s1000000-" in run_id]) == 2 * 2
-    trials = frame(tmp_path, "trials")
+    trials = frame(tmp_path / "tuned", "trials")
     assert len(trials) == 2 * 5
     assert trials.groupby(["variant", "params"])["value"].nunique().tolist() == [1] * 4
