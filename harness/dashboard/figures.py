@@ -22,7 +22,8 @@ from harness.report.axes import log_ticks, plain
 from harness.report.curves import Curves, measure_curves
 from harness.report.palette import GRID, MUTED, PAPER, TEXT, Palette, palette_of
 from harness.report.words import INTERVAL, count
-from harness.stats.paired import Interval, t_interval
+from harness.stats.intervals import t_interval
+from harness.stats.results import Interval
 
 POINTS = "percentage points"
 DIGITS = 5
@@ -96,7 +97,7 @@ def _pairs(frames: StudyFrames, palette: Palette) -> Figure | None:
             mode="markers",
             marker={"color": colour, "size": 9},
             hovertemplate="seed %{x}<br>%{y:+.2f} points",
-            name=f"{variant}: {found.mean:+.2f} on average, {count(found.n, 'seed')}",
+            name=f"{variant}: {found.estimate:+.2f} on average, {count(found.n, 'seed')}",
         )
         _add_mean(figure, found, colour)
     if not figure.data:
@@ -108,7 +109,7 @@ def _pairs(frames: StudyFrames, palette: Palette) -> Figure | None:
 
 
 def _add_mean(figure: Figure, found: Interval, colour: str) -> None:
-    figure.add_hline(found.mean, line={"color": colour, "width": 2})
+    figure.add_hline(found.estimate, line={"color": colour, "width": 2})
     if math.isfinite(found.low):
         figure.add_hrect(found.low, found.high, fillcolor=colour, opacity=BAND, line_width=0)
 

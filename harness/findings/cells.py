@@ -7,7 +7,7 @@ import pandas as pd
 from harness.findings.contrasts import paired_by_seed
 from harness.findings.endpoints import last_accuracy
 from harness.findings.frames import StudyFrames
-from harness.stats.paired import t_interval
+from harness.stats.intervals import t_interval
 
 
 def effect_by_cell(frames: StudyFrames) -> pd.DataFrame:
@@ -24,5 +24,5 @@ def effect_by_cell(frames: StudyFrames) -> pd.DataFrame:
             pairs = paired_by_seed(here, baseline=study.baseline, variant=other, cells=1)
             if len(pairs):
                 found = t_interval(pairs["difference"])
-                rows.append((number, other, found.mean, found.low, found.high, found.n))
+                rows.append((number, other, found.estimate, found.low, found.high, found.n))
     return pd.DataFrame(rows, columns=["cell", "variant", "difference", "low", "high", "n"])

@@ -12,7 +12,9 @@ from harness.design.resolution import ALPHA
 from harness.findings.endpoints import ENDPOINTS, Endpoint
 from harness.findings.frames import StudyFrames
 from harness.stats.families import holm
-from harness.stats.paired import Interval, TestResult, sign_flip_test, t_interval
+from harness.stats.intervals import t_interval
+from harness.stats.paired import sign_flip_test
+from harness.stats.results import Interval, TestResult
 
 Verdict = Literal["supported", "contradicted", "undecided", "not measured"]
 

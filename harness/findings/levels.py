@@ -8,7 +8,8 @@ from harness.findings.contrasts import paired_by_seed
 from harness.findings.endpoints import last_accuracy
 from harness.findings.frames import StudyFrames
 from harness.stats.families import holm
-from harness.stats.paired import sign_flip_test, t_interval
+from harness.stats.intervals import t_interval
+from harness.stats.paired import sign_flip_test
 
 
 def effect_by_level(frames: StudyFrames) -> pd.DataFrame:
@@ -47,7 +48,7 @@ def _row(here: pd.DataFrame, cells: int, *, baseline: str, variant: str) -> dict
         "variant": variant,
         "baseline_mean": pairs["baseline"].mean(),
         "variant_mean": pairs["variant"].mean(),
-        "difference": interval.mean if interval else nan,
+        "difference": interval.estimate if interval else nan,
         "low": interval.low if interval else nan,
         "high": interval.high if interval else nan,
         "p": sign_flip_test(pairs["difference"]).p if len(pairs) else nan,

@@ -14,7 +14,7 @@ from harness.report.axes import log_axis
 from harness.report.palette import Palette
 from harness.report.panels import Panel, Picture, draw_panel
 from harness.report.words import INTERVAL, count, listed, percent, sentence
-from harness.stats.paired import t_interval
+from harness.stats.intervals import t_interval
 
 SPLITS = {
     "train": "training images",
@@ -96,7 +96,7 @@ def _means(seeds: pd.DataFrame) -> pd.DataFrame:
     for (variant, split, epoch), group in seeds.groupby(["variant", "split", "epoch"]):
         for measure in MEASURES:
             found = t_interval(group[measure])
-            rows.append((variant, split, epoch, measure, found.mean, found.low, found.high, found.n))
+            rows.append((variant, split, epoch, measure, found.estimate, found.low, found.high, found.n))
     columns = ["variant", "split", "epoch", "measure", "mean", "low", "high", "n"]
     return pd.DataFrame(rows, columns=columns)
 

@@ -15,7 +15,7 @@ from harness.design.study import Study
 from harness.report.palette import PAPER, TEXT, Palette
 from harness.report.panels import Panel, Picture, draw_panel
 from harness.report.words import INTERVAL, count, effect, level, limits, p_value, percent, unit_of
-from harness.stats.paired import Interval
+from harness.stats.results import Interval
 
 UNIT = unit_of("accuracy")
 

@@ -94,7 +94,7 @@ def _paint_differences(axes: Axes, contrast: Contrast, palette: Palette) -> None
     axes.scatter(values, rows, s=22, color=colour, linewidths=0, zorder=3)
     interval = contrast.interval
     if interval is not None:
-        mean, low, high = (x * unit.scale for x in (interval.mean, interval.low, interval.high))
+        mean, low, high = (x * unit.scale for x in (interval.estimate, interval.low, interval.high))
         if math.isfinite(low):
             axes.axvspan(low, high, color=colour, alpha=0.16, linewidth=0)
             axes.hlines(-gap, low, high, color=colour, linewidth=2.6)

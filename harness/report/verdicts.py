@@ -23,7 +23,7 @@ from harness.report.words import (
     sentence,
     unit_of,
 )
-from harness.stats.paired import Interval
+from harness.stats.results import Interval
 
 ICONS: dict[Verdict, str] = {"supported": "✓", "contradicted": "✗", "undecided": "?", "not measured": "–"}
 

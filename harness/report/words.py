@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.design.resolution import ALPHA
-from harness.stats.paired import Interval
+from harness.stats.results import Interval
 
 NOTHING = "–"
 """Stands for a number that there is not."""
@@ -97,7 +97,7 @@ def effect(interval: Interval | None, unit: Unit, *, named: bool = True) -> str:
     """A mean difference with its sign, and with its unit unless told otherwise."""
     if interval is None:
         return NOTHING
-    text = signed(interval.mean * unit.scale, decimals_of(interval, unit))
+    text = signed(interval.estimate * unit.scale, decimals_of(interval, unit))
     return f"{text} {unit.name}".rstrip() if named else text
 
 

@@ -12,7 +12,7 @@ from harness.findings.contrasts import Contrast
 from harness.findings.endpoints import ENDPOINTS
 from harness.report.palette import palette_of
 from harness.report.verdicts import answers, make_card, make_findings
-from harness.stats.paired import Interval, TestResult
+from harness.stats.results import Interval, TestResult
 
 Word = Literal["supported", "contradicted", "undecided", "not measured"]
 

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from harness.report.words import effect, level, limits, listed, number, p_statement, p_value, signed, unit_of
-from harness.stats.paired import Interval
+from harness.stats.results import Interval
 
 ACCURACY = unit_of("accuracy")
 
