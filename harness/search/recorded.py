@@ -116,6 +116,18 @@ def runs_ahead(study: Study, results: Results, *, data_dir: Path | None = None) 
     return [*tuning, *open_ledger(study, results, data_dir=data_dir).unfinished(retry_failed=False)]
 
 
+def trials_lag(results: Results, standing: Standing) -> bool:
+    """Whether the table `trials` says less than is known: a call was killed between a run's end and it."""
+    table = results.read("trials", columns=["search", "number", "rung", "state", "chosen"])
+    stored = [] if table is None else [tuple(row.values()) for row in table.to_pylist()]
+    known = [
+        tuple(row[name] for name in ("search", "number", "rung", "state", "chosen"))
+        for cell in standing.cells
+        for row in _rows(cell)
+    ]
+    return not set(known) <= set(stored)
+
+
 def write_trials(results: Results, standing: Standing) -> None:
     """Write all that is known of the proposals, a file for each cell.
 

@@ -14,9 +14,10 @@ from harness.runner.events import Notify, Preparing
 from harness.runner.options import Options
 from harness.runner.running import run_study, tidy
 from harness.search.cells import End
-from harness.search.recorded import read_record, read_standing, resolved, write_trials
+from harness.search.recorded import read_record, read_standing, resolved, trials_lag, write_trials
 from harness.search.standing import Record, Standing, stand
 from harness.store.ledger import Ledger, open_ledger
+from harness.store.lock import study_lock
 from harness.store.results import Results
 from harness.store.tables import FINISHED
 
@@ -66,6 +67,9 @@ def tune(study: Study, options: Options, notify: Notify) -> Study | None:
             report=lambda what, done, total: notify(Preparing(what, done, total)),
         )
         standing = _tune(study, study.search, dataset, options, notify, again=again)
+    elif trials_lag(results, standing):
+        with study_lock(results.folder):
+            write_trials(results, standing)
     if options.only in standing.runs:
         return None
     return resolved(standing, results)
