@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
+from scipy import stats
 
 from harness.stats.checks import Numbers, Values, finite
-from harness.stats.results import TestResult
+from harness.stats.results import Interval, TestResult
 
 EXACT_UP_TO = 44
 """Pairs up to which the sign-flip distribution is counted in full: 2 × 2²² half sums, about a second."""
 
 RESAMPLES = 200_000
 """Random sign patterns beyond that; the standard error of p is at most √(0.25 / 200,000) = 0.0011."""
+
+RANKS_EXACT_UP_TO = 500
+"""Pairs up to which signed ranks are counted in full: n³/3 additions, a third of a second."""
+
+SAME = 1e-9
+"""Differences that agree to this part of themselves count as equal: rounding alone has parted them."""
 
 
 def sign_flip_test(differences: Values, *, rng: np.random.Generator | None = None) -> TestResult:
@@ -64,3 +72,140 @@ def _sums(values: Numbers) -> Numbers:
     for value in values:
         sums = np.concatenate((sums + value, sums - value))
     return sums
+
+
+def wilcoxon_test(differences: Values) -> TestResult:
+    """Test whether paired differences are symmetric about zero, by signed ranks (Wilcoxon 1945).
+
+    Differences of zero are dropped and tied magnitudes share the mean of their ranks; `level_ties` says what
+    counts as zero and as tied. The statistic is T⁺, the sum of the ranks of the positive differences. p is
+    exact and conditional on the ties: the share of all sign patterns of these very ranks whose T⁺ is at least
+    as far from its mean, that is, the sign-flip distribution of the signed ranks (Hollander & Wolfe 1999,
+    §3.1, comment on ties). Tables, R and scipy's `method="exact"` hold for ranks without ties only. With no
+    difference but zeros, p = 1 and n = 0. Beyond 500 pairs, the normal approximation with
+    the variance of these ranks, a quarter of the sum of their squares.
+
+    Args:
+        differences: [n], variant minus baseline, one a seed.
+
+    Returns:
+        The test; its n leaves out the zeros.
+
+    Raises:
+        InputError: no differences, or one that is not finite.
+    """
+    values = level_ties(finite(differences))
+    values = values[values != 0]
+    if values.size == 0:
+        return TestResult(0.0, 1.0, 0, "Wilcoxon signed-rank, every difference zero")
+    ranks = stats.rankdata(np.abs(values))
+    positive = float(ranks[values > 0].sum())
+    if values.size > RANKS_EXACT_UP_TO:
+        z = (positive - ranks.sum() / 2) / (np.sqrt(ranks @ ranks) / 2)
+        p = 2 * float(stats.norm.sf(abs(z)))
+        return TestResult(positive, p, values.size, "Wilcoxon signed-rank, normal approximation")
+    # Midranks are halves at most: twice a rank is a whole number.
+    shares = _sum_shares(np.sort(np.rint(2 * ranks).astype(np.int64)))
+    farther = round(2 * max(positive, ranks.sum() - positive))
+    p = min(1.0, 2.0 * float(shares[farther:].sum()))
+    return TestResult(positive, p, values.size, "Wilcoxon signed-rank, exact")
+
+
+def paired_t_test(differences: Values) -> TestResult:
+    """Test whether the mean of paired differences is zero, taking them for normal (Student 1908).
+
+    Two or more differences with some spread are needed. Without, the test can't be made: t and p are NaN,
+    which the corrections for families leave out. Differences that agree to 10⁻⁹ of the largest have no
+    spread (there scipy gives p = 0 for a mean that is not zero, a certainty that no data give; R refuses
+    too).
+
+    Args:
+        differences: [n], variant minus baseline, one a seed.
+
+    Returns:
+        The test; its statistic is t with n − 1 degrees of freedom.
+
+    Raises:
+        InputError: no differences, or one that is not finite.
+    """
+    values = finite(differences)
+    method = "paired t-test"
+    if values.size < 2 or not has_spread(values):
+        return TestResult(float("nan"), float("nan"), values.size, f"{method}, not possible without spread")
+    found = stats.ttest_1samp(scaled(values), 0.0)
+    return TestResult(float(found.statistic), float(found.pvalue), values.size, method)
+
+
+def hodges_lehmann(differences: Values, *, level: float = 0.95) -> Interval:
+    """The median of the Walsh averages of paired differences, with its exact signed-rank interval.
+
+    The estimate and the interval of Hollander & Wolfe (1999), §3.2 and §3.3 (Hodges & Lehmann 1963; Tukey
+    1949): the limits are the C-th smallest and the C-th largest of the n(n + 1)/2 averages of two
+    differences, each difference with itself included, for the largest C with 2 P(T⁺ < C) ≤ 1 − level. It
+    covers the centre of symmetry at least as often as `level` says, with ties too: breaking ties at random
+    would only move averages away from the centre. Too few differences for the level (five or fewer for 0.95)
+    have an estimate and no limits: both are NaN.
+
+    Args:
+        differences: [n], variant minus baseline, one a seed.
+        level: confidence.
+
+    Raises:
+        InputError: no differences, or one that is not finite.
+    """
+    values = finite(differences)
+    first, second = np.triu_indices(values.size)
+    averages = np.sort(values[first] / 2 + values[second] / 2)
+    below = np.cumsum(_sum_shares(np.arange(1, values.size + 1)))
+    # A level that is attained exactly, such as 1 − 2/2ⁿ, must not be lost to rounding.
+    depth = int(np.searchsorted(below, (1 - level) / 2 * (1 + SAME), side="right"))
+    low, high = (averages[depth - 1], averages[-depth]) if depth else (np.nan, np.nan)
+    return Interval(float(np.median(averages)), float(low), float(high), level, values.size)
+
+
+def level_ties(differences: Numbers) -> Numbers:
+    """The differences with those made equal that rounding alone has parted, and zero where they are.
+
+    0.98 − 0.95 and 0.95 − 0.92 are both 0.03, and floats say otherwise. Magnitudes count as equal that
+    agree to 10⁻⁹ of themselves or of the median magnitude (zeros left out), and as zero below that. The
+    median, not the largest, so that one enormous difference doesn't make the others equal.
+
+    Args:
+        differences: [n], finite.
+    """
+    sizes = np.abs(differences)
+    if not sizes.any():
+        return differences
+    order = np.argsort(sizes)
+    rising = sizes[order]
+    apart = np.diff(rising, prepend=0.0) > SAME * np.maximum(rising, np.median(sizes[sizes > 0]))
+    levels = np.concatenate(([0.0], rising[apart]))
+    level = np.empty_like(sizes)
+    level[order] = levels[np.cumsum(apart)]
+    return np.copysign(level, differences)
+
+
+def has_spread(values: Numbers) -> bool:
+    """Whether values differ by more than rounding: 10⁻⁹ of the largest magnitude."""
+    return bool(np.ptp(scaled(values)) > SAME)
+
+
+def scaled(values: Numbers) -> Numbers:
+    """Values by their largest magnitude, so that no square overflows; zeros stay."""
+    largest = np.abs(values).max()
+    return values / largest if largest > 0 else values
+
+
+def _sum_shares(weights: npt.NDArray[np.int64]) -> Numbers:
+    """The shares of all sign patterns in which the weights with a plus sum to 0, 1, 2, ...
+
+    Args:
+        weights: [n], whole and positive, rising.
+    """
+    shares = np.ones(1)
+    for weight in weights:
+        grown = np.zeros(shares.size + int(weight))
+        grown[: shares.size] += shares
+        grown[int(weight) :] += shares
+        shares = grown / 2
+    return shares

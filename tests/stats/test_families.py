@@ -1,17 +1,22 @@
-"""Computation: Holm's correction, against numbers worked by hand and the step-down rule itself."""
+"""Computation: corrections of families, against published tables, numbers worked by hand and their rules."""
 
 from __future__ import annotations
 
 import gc
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
+import numpy.typing as npt
 import pytest
+from scipy import stats
 
-from harness.stats.families import holm
+from harness.stats.families import benjamini_hochberg, bonferroni, holm
+from tests.stats.examples import NEEDLEMAN
 
 NAN = math.nan
+Method = Callable[[npt.ArrayLike], npt.NDArray[np.float64]]
+METHODS = (holm, bonferroni, benjamini_hochberg)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -74,13 +79,75 @@ def test_what_is_rejected_is_what_the_step_down_rule_rejects(tests: int) -> None
     assert 0 < rejections < 50 * tests
 
 
-def test_the_order_of_the_tests_does_not_matter() -> None:
+def test_the_fifteen_p_values_of_benjamini_and_hochberg_are_rejected_as_in_their_paper() -> None:
+    """At 0.05 Bonferroni rejects three (the bound is 0.0033), the false discovery rate four."""
+    assert list(bonferroni(NEEDLEMAN) <= 0.05) == [True] * 3 + [False] * 12
+    assert list(benjamini_hochberg(NEEDLEMAN) <= 0.05) == [True] * 4 + [False] * 11
+    assert list(holm(NEEDLEMAN) <= 0.05) == [True] * 3 + [False] * 12
+    # p.adjust(p, "BH") of R, to four digits
+    assert benjamini_hochberg(NEEDLEMAN) == pytest.approx(
+        [
+            *(0.0015, 0.0030, 0.0095, 0.0356, 0.0603, 0.0639, 0.0639, 0.0645),
+            *(0.0765, 0.4860, 0.5812, 0.7149, 0.7532, 0.8132, 1.0),
+        ],
+        abs=5.1e-5,
+    )
+
+
+def test_holm_rejects_two_of_demsars_three_and_bonferroni_one() -> None:
+    """Demšar 2006, §3.2.2: C4.5 against its tuned versions, p = 0.016, 0.019 and 0.607."""
+    ranks = np.array([1.964, 2.000, 2.893])  # of 14 data sets, against 3.143
+    raw = 2 * stats.norm.sf((3.143 - ranks) / math.sqrt(4 * 5 / (6 * 14)))
+    assert raw == pytest.approx([0.016, 0.019, 0.607], abs=2e-3)  # from ranks of three digits
+    assert list(holm(raw) <= 0.05) == [True, True, False]
+    assert list(bonferroni(raw) <= 0.05) == [True, False, False]
+
+
+@pytest.mark.parametrize("tests", [1, 2, 3, 7, 20])
+def test_what_is_rejected_is_what_the_step_up_rule_rejects(tests: int) -> None:
+    """Benjamini & Hochberg 1995, (1): reject the k smallest, for the largest k with p₍ₖ₎ ≤ kq/m."""
+    rng = np.random.default_rng(tests)
+    rejections = 0
+    for _ in range(50):
+        raw = rng.beta(0.3, 3, tests)
+        ranked = sorted(raw)
+        below = [k for k in range(1, tests + 1) if ranked[k - 1] <= 0.05 * k / tests]
+        rejected = [one <= ranked[max(below) - 1] if below else False for one in raw]
+        assert list(benjamini_hochberg(raw) <= 0.05) == rejected
+        rejections += sum(rejected)
+    assert 0 < rejections < 50 * tests
+
+
+def test_bonferroni_multiplies_by_the_tests_that_were_made() -> None:
+    assert bonferroni([0.01, 0.4, NAN, 0.02]) == pytest.approx([0.03, 1.0, NAN, 0.06], rel=1e-12, nan_ok=True)
+    assert benjamini_hochberg([0.01, 0.4, NAN, 0.02]) == pytest.approx(
+        [0.03, 0.4, NAN, 0.03], rel=1e-12, nan_ok=True
+    )
+
+
+def test_a_stricter_promise_never_gives_a_smaller_p() -> None:
+    raw = np.random.default_rng(0).beta(0.3, 3, 30)
+    assert np.all(bonferroni(raw) >= holm(raw))
+    assert np.all(holm(raw) >= benjamini_hochberg(raw))
+    assert np.all(benjamini_hochberg(raw) >= raw)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_order_of_the_tests_does_not_matter(method: Method) -> None:
     raw = np.array([0.01, 0.04, 0.03, 0.005, 0.2])
     order = np.array([3, 0, 4, 2, 1])
-    assert holm(raw[order]) == pytest.approx(holm(raw)[order], rel=0)
+    assert method(raw[order]) == pytest.approx(method(raw)[order], rel=0)
 
 
-def test_the_p_values_given_are_left_alone() -> None:
+@pytest.mark.parametrize("method", METHODS)
+def test_the_p_values_given_are_left_alone(method: Method) -> None:
     raw = np.array([0.01, 0.04, NAN])
-    holm(raw)
+    method(raw)
     assert raw == pytest.approx([0.01, 0.04, NAN], nan_ok=True)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_family_and_one_of_tests_never_made_stay_what_they_are(method: Method) -> None:
+    assert method([]).shape == (0,)
+    assert np.isnan(method([NAN, NAN])).tolist() == [True, True]
+    assert method([0.04]) == pytest.approx([0.04], rel=1e-12)
