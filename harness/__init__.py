@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.design.factor import Factor
+    from harness.design.finding import Finding
     from harness.design.search import Search
     from harness.design.space import Range
     from harness.design.study import Study
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Factor": "harness.design.factor",
+    "Finding": "harness.design.finding",
     "HarnessError": "harness.errors",
     "InputError": "harness.errors",
     "Range": "harness.design.space",
@@ -23,7 +25,7 @@ _HOMES = {
     "Variant": "harness.design.variant",
 }
 
-__all__ = ["Factor", "HarnessError", "InputError", "Range", "Search", "Study", "Variant"]
+__all__ = ["Factor", "Finding", "HarnessError", "InputError", "Range", "Search", "Study", "Variant"]
 __version__ = "0.1.0"
 
 

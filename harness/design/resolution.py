@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from harness.design.finding import PRIMARY
 from harness.design.study import Study
 from harness.errors import InputError
 
 ALPHA = 0.05
-PRIMARY_FINDINGS = 3
-"""The article's three claims, tested as one family."""
 
 
 def smallest_p(seeds: int) -> float:
@@ -24,8 +23,9 @@ def seeds_needed(tests: int) -> int:
 
 
 def tests_in_family(study: Study) -> int:
-    """How many tests Holm's correction spans: the findings, for each variant beside the baseline."""
-    return PRIMARY_FINDINGS * (len(study.variants) - 1)
+    """How many tests Holm's correction spans: the primary findings, for each variant beside the baseline."""
+    primary = sum(finding.family == PRIMARY for finding in study.findings)
+    return primary * (len(study.variants) - 1)
 
 
 def check_seeds(study: Study) -> str | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from harness.design.factor import Factor
+from harness.design.finding import ARTICLE, Finding, check_findings
 from harness.design.run import Cell, Run, Stage
 from harness.design.search import FIRST_TUNING_SEED, Choice, Search, check_search
 from harness.design.settings import KNOWN, Value, check_settings, unknown_setting
@@ -30,12 +31,14 @@ class Study:
         seeds: number of replicates; run i of every cell shares seed i with run i of every other.
         epochs: passes over the training images.
         settings: settings of training and of the network that hold for all variants.
+        findings: what is claimed, declared before any run; the article's three claims unless given.
         search: how each variant is tuned before it is compared; None trains them as they are declared.
         choices: what the search chose, for each cell; filled in when it is over, not declared.
 
     Raises:
         InputError: whatever is inconsistent: equal names, an unknown baseline, setting or factor,
-            a factor that a variant or the settings fix as well, a search that does not fit.
+            a factor that a variant or the settings fix as well, a finding that is not measured, a search
+            that does not fit.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Study:
     seeds: int = 20
     epochs: int = 30
     settings: dict[str, Value] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ARTICLE
     search: Search | None = None
     choices: tuple[Choice, ...] = ()
 
@@ -54,6 +58,7 @@ class Study:
         check_name(self.name, what="study")
         object.__setattr__(self, "variants", tuple(self.variants))
         object.__setattr__(self, "factors", tuple(self.factors))
+        object.__setattr__(self, "findings", tuple(self.findings))
         where = f"study {self.name!r}"
         for what, count in (("seeds", self.seeds), ("epochs", self.epochs)):
             if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= FIRST_TUNING_SEED:
@@ -74,6 +79,13 @@ class Study:
             self, "settings", check_settings(self.settings, where=where, own_allowed=own_allowed)
         )
         self._check_factors(where, own_allowed=own_allowed)
+        check_findings(
+            self.findings,
+            metrics=self.settings.get("metrics", ()),  # type: ignore[arg-type]
+            validation=bool(self.settings.get("validation"))
+            or "validation" in [f.name for f in self.factors],
+            where=where,
+        )
         if self.search is not None:
             check_search(
                 self.search, self.variants, settings=self.settings, factors=self.factors, where=where

@@ -1,29 +1,37 @@
-"""Computation: variants against the baseline, paired by seed, and what that says of each claim."""
+"""Computation: variants against the baseline, paired by seed, and what that says of each finding."""
 
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from harness.design.finding import Finding
 from harness.design.resolution import ALPHA
-from harness.findings.endpoints import ENDPOINTS, Endpoint
+from harness.findings.endpoints import Endpoint, endpoint_of
 from harness.findings.frames import StudyFrames
+from harness.stats.effects import paired_improvement
+from harness.stats.equivalence import two_one_sided_tests
 from harness.stats.families import holm
 from harness.stats.intervals import t_interval
 from harness.stats.paired import sign_flip_test
 from harness.stats.results import Interval, TestResult
 
-Verdict = Literal["supported", "contradicted", "undecided", "not measured"]
+Verdict = Literal["supported", "contradicted", "equivalent", "undecided", "not measured"]
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """A variant against the baseline on one endpoint.
+    """A variant against the baseline on one finding.
 
     Attributes:
+        finding: what is claimed.
         endpoint: what is measured.
         variant: the variant; differences are variant minus baseline.
         baseline: the baseline.
@@ -31,11 +39,19 @@ class Contrast:
         dropped: seeds without a value in every cell of both.
         test: the sign-flip test, None without pairs.
         interval: 95 % t-interval of the mean difference, None without pairs.
-        p_adjusted: after Holm over the family; NaN without pairs.
-        verdict: what the test says of the claim.
+        improvement: share of pairs in which the variant is better, ties counted half, with its 95 % interval;
+            None without pairs.
+        equivalence: the p of the two one-sided tests of the declared margin; NaN without a margin or with
+            fewer than two pairs.
+        p_adjusted: after Holm over the finding's family; NaN without pairs.
+        equivalence_adjusted: the same among the family's tests of margins.
+        verdict: what the tests say of the claim.
+        declared: whether the finding, as it stands, was declared before the first of these runs; else it is
+            exploratory.
         remark: this study's own figures on the measure, in words; may be empty.
     """
 
+    finding: Finding
     endpoint: Endpoint
     variant: str
     baseline: str
@@ -43,23 +59,50 @@ class Contrast:
     dropped: int
     test: TestResult | None
     interval: Interval | None
+    improvement: Interval | None
+    equivalence: float
     p_adjusted: float
+    equivalence_adjusted: float
     verdict: Verdict
+    declared: bool
     remark: str = ""
 
 
 def compare(frames: StudyFrames) -> list[Contrast]:
-    """Every variant against the baseline on every endpoint, corrected by Holm as one family."""
+    """Every variant against the baseline on every finding, in declared order.
+
+    Holm's correction spans a family: claims of a difference are corrected among each other, and so are
+    claims of equivalence.
+    """
     study = frames.study
     others = [variant.name for variant in study.variants if variant.name != study.baseline]
     found = []
-    for endpoint in ENDPOINTS:
-        values = endpoint.measure(frames)
-        found += [_contrast(endpoint, values, other, frames) for other in others]
-    adjusted = holm([contrast.test.p if contrast.test else float("nan") for contrast in found])
+    for finding in study.findings:
+        values = endpoint_of(finding).measure(frames)
+        found += [_contrast(finding, values, other, frames) for other in others]
+    corrected = {family: _corrected(list(group)) for family, group in _families(found)}
+    return [corrected[contrast.finding.family].pop(0) for contrast in found]
+
+
+def _families(contrasts: list[Contrast]) -> Iterator[tuple[str, Iterator[Contrast]]]:
+    def family(contrast: Contrast) -> str:
+        return contrast.finding.family
+
+    return groupby(sorted(contrasts, key=family), key=family)
+
+
+def _corrected(family: list[Contrast]) -> list[Contrast]:
+    """The contrasts of a family with adjusted p-values and verdicts, in their order."""
+    differences = holm([contrast.test.p if contrast.test else math.nan for contrast in family])
+    equivalences = holm([contrast.equivalence for contrast in family])
     return [
-        replace(contrast, p_adjusted=float(p), verdict=_verdict(contrast, float(p)))
-        for contrast, p in zip(found, adjusted, strict=True)
+        replace(
+            contrast,
+            p_adjusted=float(p),
+            equivalence_adjusted=float(same),
+            verdict=_verdict(contrast, p=float(p), equivalence=float(same)),
+        )
+        for contrast, p, same in zip(family, differences, equivalences, strict=True)
     ]
 
 
@@ -88,29 +131,50 @@ def paired_by_seed(values: pd.DataFrame, *, baseline: str, variant: str, cells: 
     return pairs.assign(difference=pairs["variant"] - pairs["baseline"])
 
 
-def _contrast(endpoint: Endpoint, values: pd.DataFrame, variant: str, frames: StudyFrames) -> Contrast:
-    study = frames.study
+def _contrast(finding: Finding, values: pd.DataFrame, variant: str, frames: StudyFrames) -> Contrast:
+    study, endpoint = frames.study, endpoint_of(finding)
     cells = study.size // (study.seeds * len(study.variants))
     pairs = paired_by_seed(values, baseline=study.baseline, variant=variant, cells=cells)
+    differences = pairs["difference"].to_numpy()
+    gains = differences if finding.better == "higher" else -differences
     some = len(pairs) > 0
     return Contrast(
+        finding=finding,
         endpoint=endpoint,
         variant=variant,
         baseline=study.baseline,
         pairs=pairs,
         dropped=study.seeds - len(pairs),
-        test=sign_flip_test(pairs["difference"]) if some else None,
-        interval=t_interval(pairs["difference"]) if some else None,
-        p_adjusted=float("nan"),
+        test=sign_flip_test(differences) if some else None,
+        interval=t_interval(differences) if some else None,
+        improvement=paired_improvement(gains) if some else None,
+        equivalence=two_one_sided_tests(differences, margin=finding.margin).p
+        if finding.margin and len(pairs) > 1
+        else math.nan,
+        p_adjusted=math.nan,
+        equivalence_adjusted=math.nan,
         verdict="not measured",
+        declared=was_declared(finding, frames),
         remark=endpoint.remark(frames),
     )
 
 
-def _verdict(contrast: Contrast, p_adjusted: float) -> Verdict:
+def was_declared(finding: Finding, frames: StudyFrames) -> bool:
+    """Whether the first call that trained any of these runs recorded the finding as it stands."""
+    calls = frames.provenance[frames.provenance["call_id"].isin(frames.runs["call_id"])]
+    if calls.empty:
+        return False
+    recorded = calls.sort_values("started_at")["findings"].iloc[0]
+    return finding.sha256 in json.loads(recorded or "{}").values()
+
+
+def _verdict(contrast: Contrast, *, p: float, equivalence: float) -> Verdict:
+    """A difference within the declared margin is none in practice, however sure it is that it is not zero."""
     if contrast.test is None:
         return "not measured"
-    if p_adjusted >= ALPHA:
+    if equivalence < ALPHA:
+        return "equivalent"
+    if p >= ALPHA:
         return "undecided"
     higher = contrast.test.statistic > 0
-    return "supported" if higher == (contrast.endpoint.better == "higher") else "contradicted"
+    return "supported" if higher == (contrast.finding.better == "higher") else "contradicted"

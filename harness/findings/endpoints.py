@@ -1,4 +1,4 @@
-"""Computation: each finding's primary endpoint, one number per variant, cell and seed.
+"""Computation: what a finding measures, one number per variant, cell and seed.
 
 A diverged run is an outcome and counts as the worst value of the measure; a run that failed for other
 reasons has no value, and its pair is dropped and reported.
@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
+from harness.design.finding import Finding
 from harness.errors import StoreError
 from harness.findings.frames import StudyFrames
+from harness.stats.effects import log_error
 
 
 def _no_remark(frames: StudyFrames) -> str:
@@ -28,24 +30,42 @@ class Endpoint:
     """What a finding measures.
 
     Attributes:
-        name: short name, used in ids.
-        claim: what the article says, as a sentence.
         label: of the measure, for axes and tables, with its unit.
-        better: the direction that supports the claim, for variant minus baseline.
         measure: frames → columns variant, cell, seed, value.
         explanation: how the number is made, for a reader who is new to it.
-        source: where the measure comes from.
         remark: frames → a sentence or two with this study's own figures on the measure; may be empty.
     """
 
-    name: str
-    claim: str
     label: str
-    better: Literal["higher", "lower"]
     measure: Callable[[StudyFrames], pd.DataFrame]
     explanation: str
-    source: str
     remark: Callable[[StudyFrames], str] = _no_remark
+
+
+def endpoint_of(finding: Finding) -> Endpoint:
+    """What a finding measures; for SPLIT:METRIC the column of the curves after the last epoch."""
+    split, colon, metric = finding.endpoint.partition(":")
+    if not colon:
+        return ENDPOINTS[finding.endpoint]
+    return Endpoint(
+        label=f"{metric} on the {SPLITS[split]} after the last epoch",
+        measure=partial(last_of_curves, split=split, metric=metric, worst=_WORST[finding.better]),
+        explanation=f"The {metric} on the {SPLITS[split]} after the last epoch. A diverged run counts as the "
+        "worst value that any run of the study had.",
+    )
+
+
+def last_log_error(frames: StudyFrames) -> pd.DataFrame:
+    """The logarithm of the share of test images that are classified wrong after the last epoch.
+
+    On (errors + ½) / (images + 1), so that no error at all stays finite; the difference of two is the
+    logarithm of their ratio. A diverged run counts as chance.
+    """
+    accuracy = last_accuracy(frames)
+    if accuracy["value"].notna().any():
+        images = int(_facts_of_data(frames)["test"])
+        accuracy["value"] = log_error(accuracy["value"].to_numpy(dtype=float), images=images)
+    return accuracy
 
 
 def last_accuracy(frames: StudyFrames) -> pd.DataFrame:
@@ -54,6 +74,30 @@ def last_accuracy(frames: StudyFrames) -> pd.DataFrame:
     diverged = runs["status"] == "diverged"
     chance = _chance(frames) if diverged.any() else float("nan")
     return runs[["variant", "cell", "seed"]].assign(value=runs["test_accuracy"].mask(diverged, chance))
+
+
+def last_gap(frames: StudyFrames) -> pd.DataFrame:
+    """Accuracy on the probe minus accuracy on the test images after the last epoch, both in evaluation mode.
+
+    The probe is a fixed sample of training images. A diverged run has no gap, and its pair is dropped.
+    """
+    runs = frames.runs[frames.runs["status"] == "completed"]
+    return runs[["variant", "cell", "seed"]].assign(value=runs["probe_accuracy"] - runs["test_accuracy"])
+
+
+def last_of_curves(
+    frames: StudyFrames, *, split: str, metric: str, worst: Callable[[pd.Series], float]
+) -> pd.DataFrame:
+    """A column of the curves on a split after the last epoch; `worst` of all values for a diverged run."""
+    runs = frames.runs[frames.runs["status"].isin(["completed", "diverged"])]
+    curves = frames.curves
+    last = curves[(curves["split"] == split) & (curves["epoch"] == frames.study.epochs)]
+    values = runs.merge(
+        last[["run_id", metric]] if metric in last else last[["run_id"]], on="run_id", how="left"
+    )
+    value = values[metric].astype(float) if metric in values else pd.Series(np.nan, index=values.index)
+    diverged = values["status"] == "diverged"
+    return values[["variant", "cell", "seed"]].assign(value=value.mask(diverged, worst(value[~diverged])))
 
 
 def epochs_to_threshold(frames: StudyFrames) -> pd.DataFrame:
@@ -103,7 +147,12 @@ def sign_flip_rate(frames: StudyFrames) -> pd.DataFrame:
 
 
 def _chance(frames: StudyFrames) -> float:
-    """1 / number of classes, which the calls that trained the runs record: they share one data set.
+    """1 / number of classes."""
+    return 1.0 / float(_facts_of_data(frames)["classes"])
+
+
+def _facts_of_data(frames: StudyFrames) -> dict[str, int]:
+    """What the calls that trained the runs record of the data; they share one data set.
 
     Raises:
         StoreError: none of these calls is recorded.
@@ -112,45 +161,56 @@ def _chance(frames: StudyFrames) -> float:
     if calls.empty:
         raise StoreError(
             f"no provenance beside the runs of {frames.study.name!r}",
-            rule="a diverged run counts as chance, and the number of classes stands in `provenance`",
+            rule="the numbers of classes and of test images stand in `provenance`",
             remedy="bring the folder `provenance` from where the runs were trained",
         )
-    return 1.0 / float(json.loads(calls["data"].iloc[-1])["classes"])
+    facts: dict[str, int] = json.loads(calls["data"].iloc[-1])
+    return facts
 
 
-ENDPOINTS = (
-    Endpoint(
-        name="accuracy",
-        claim="test accuracy is higher",
+SPLITS = {
+    "train": "training images, taken during the epoch",
+    "probe": "probe",
+    "validation": "validation images",
+    "test": "test images",
+}
+_WORST: dict[str, Callable[[pd.Series], float]] = {"higher": pd.Series.min, "lower": pd.Series.max}
+
+ENDPOINTS = {
+    "log_error": Endpoint(
+        label="test error at the last epoch",
+        measure=last_log_error,
+        explanation="The share of test images that the network classifies wrong after its last epoch of "
+        "training, in evaluation mode, compared as a ratio: close to the ceiling a point of accuracy is "
+        "worth more than far from it. Half an error is added to each count, so that a network without errors "
+        "has a ratio too. A diverged run counts as chance.",
+    ),
+    "accuracy": Endpoint(
         label="test accuracy at the last epoch",
-        better="higher",
         measure=last_accuracy,
         explanation="The share of test images that the network classifies right after its last epoch of "
         "training, in evaluation mode. A diverged run counts as chance.",
-        source="the article's first claim",
     ),
-    Endpoint(
-        name="convergence",
-        claim="training converges in fewer epochs",
+    "epochs_to_threshold": Endpoint(
         label="epochs until the probe's loss is at the threshold",
-        better="lower",
         measure=epochs_to_threshold,
         explanation="The first epoch after which the loss on a fixed sample of training images, measured "
         "in evaluation mode, is at or below the threshold. A run that never gets there, or diverges, counts "
         "with the number of epochs that it was given (right-censored).",
-        source="the article's second claim",
         remark=censoring,
     ),
-    Endpoint(
-        name="smoothness",
-        claim="the descent is smoother",
+    "sign_flip_rate": Endpoint(
         label="sign-flip rate of weight updates",
-        better="lower",
         measure=sign_flip_rate,
         explanation="How often the change of a weight over one epoch points the other way than its change "
         "over the epoch before, averaged over sampled convolution weights. Independent changes give one "
         "half, a steady descent gives zero; a weight that rests does not turn. A diverged run counts as one.",
-        source="the article's third claim; the article shows two weights of one run",
     ),
-)
-"""The article's three claims, each with its primary endpoint: one family of tests."""
+    "generalisation_gap": Endpoint(
+        label="generalisation gap at the last epoch",
+        measure=last_gap,
+        explanation="Accuracy on a fixed sample of training images minus accuracy on the test images, after "
+        "the last epoch, both in evaluation mode. A diverged run has no gap, and its pair is dropped.",
+    ),
+}
+"""The measures that a finding can name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
@@ -27,13 +28,17 @@ def log_ticks(low: float, high: float) -> list[float]:
     return found[::every] if every else []
 
 
-def log_axis(axes: Axes, low: float, high: float) -> None:
-    """Make the vertical axis logarithmic within limits, its ticks plain decimals."""
+def log_axis(axes: Axes, low: float, high: float, *, which: Literal["x", "y"] = "y") -> None:
+    """Make an axis logarithmic within limits, its ticks plain decimals; linear where no three fit."""
     ticks = log_ticks(low, high)
-    axes.set(yscale="log", ylim=(low, high))
-    axes.yaxis.set_major_locator(FixedLocator(ticks))
-    axes.yaxis.set_major_formatter(FixedFormatter([plain(tick) for tick in ticks]))
-    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set(**{f"{which}lim": (low, high)})
+    if len(ticks) < 3:
+        return
+    axes.set(**{f"{which}scale": "log", f"{which}lim": (low, high)})
+    axis = axes.yaxis if which == "y" else axes.xaxis
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_major_formatter(FixedFormatter([plain(tick) for tick in ticks]))
+    axis.set_minor_locator(NullLocator())
 
 
 def plain(value: float) -> str:

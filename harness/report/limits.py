@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from harness.design.finding import PRIMARY
 from harness.design.resolution import ALPHA, seeds_needed, smallest_p, tests_in_family
 from harness.findings.contrasts import Contrast
 from harness.findings.frames import StudyFrames
@@ -34,6 +35,7 @@ def find_limits(frames: StudyFrames, contrasts: list[Contrast]) -> list[Limit]:
     """Everything that limits the evidence, the gravest first."""
     return [
         *_unattainable(frames, contrasts),
+        *_exploratory(contrasts),
         *_unfinished(frames),
         *_by_status(frames),
         *_embedded(frames),
@@ -44,7 +46,8 @@ def find_limits(frames: StudyFrames, contrasts: list[Contrast]) -> list[Limit]:
 
 
 def _unattainable(frames: StudyFrames, contrasts: list[Contrast]) -> Iterator[Limit]:
-    measured = [contrast.test.n for contrast in contrasts if contrast.test]
+    primary = [contrast for contrast in contrasts if contrast.finding.family == PRIMARY]
+    measured = [contrast.test.n for contrast in primary if contrast.test]
     tests = len(measured) or tests_in_family(frames.study)
     pairs = max(measured, default=0)
     if smallest_p(pairs) * tests >= ALPHA:
@@ -54,6 +57,17 @@ def _unattainable(frames: StudyFrames, contrasts: list[Contrast]) -> Iterator[Li
             f"With {count(pairs, 'pair')} of seeds the smallest p after the correction for "
             f"{count(tests, 'test')} is {bound}: no claim can be decided, however large the effect. "
             f"{seeds_needed(tests)} seeds would do.",
+        )
+
+
+def _exploratory(contrasts: list[Contrast]) -> Iterator[Limit]:
+    late = dict.fromkeys(contrast.finding.name for contrast in contrasts if not contrast.declared)
+    if late:
+        yield Limit(
+            "Exploratory",
+            f"{count(len(late), 'finding')} ({listed(late)}) stood otherwise in the declaration, or not at "
+            "all, when the first of these runs was trained. What is claimed after data are seen is a "
+            "hypothesis: fresh seeds would test it.",
         )
 
 

@@ -19,11 +19,7 @@ def describe_methods(study: Study, contrasts: list[Contrast]) -> list[Entry]:
     cells = study.size // (study.seeds * len(study.variants))
     over = f", averaged over the {cells} combinations of factor levels" if cells > 1 else ""
     return [
-        Entry(
-            "Claims",
-            "Those of the article from which this harness starts: an experiment with one seed on handwritten "
-            "Devanagari digits. Each has one measure, the same in every study.",
-        ),
+        Entry("Claims", _claims(study)),
         Entry(
             "Unit",
             f"The seed. Each number that is tested is one seed's{over}. Epochs, images and combinations are "
@@ -50,6 +46,17 @@ def describe_methods(study: Study, contrasts: list[Contrast]) -> list[Entry]:
     ]
 
 
+def _claims(study: Study) -> str:
+    families: dict[str, list[str]] = {}
+    for finding in study.findings:
+        families.setdefault(finding.family, []).append(finding.name)
+    named = "; ".join(f"family {name}: {listed(findings)}" for name, findings in families.items())
+    return (
+        f"Declared in the study, each with the one measure that decides it ({named}). Every call of the "
+        "runner records a hash of each: a claim that was added or changed after the first run is noticed."
+    )
+
+
 def _pairing(study: Study) -> str:
     own = listed(variant.name for variant in study.variants if variant.build)
     text = (
@@ -64,14 +71,26 @@ def _pairing(study: Study) -> str:
 
 def _tests(contrasts: list[Contrast]) -> str:
     methods = listed(sorted({contrast.test.method for contrast in contrasts if contrast.test}))
-    tests = sum(contrast.test is not None for contrast in contrasts)
-    return (
+    families: dict[str, int] = {}
+    for contrast in contrasts:
+        families.setdefault(contrast.finding.family, 0)
+        families[contrast.finding.family] += contrast.test is not None
+    spans = listed(f"the {count(tests, 'test')} of the family {name}" for name, tests in families.items())
+    text = (
         f"{sentence(methods or 'none could be made')} If a variant made no difference, each seed's "
         "difference could as well have had the other sign; p is the share of all sign patterns whose mean "
-        f"lies at least as far from zero, on either side. Holm's correction spans {count(tests, 'test')}. "
+        f"lies at least as far from zero, on either side. Holm's correction spans {spans}. "
         f"A claim is supported, or contradicted, where the adjusted p is below {ALPHA}. A {INTERVAL} is "
-        "Student's t for the mean of the differences, without correction."
+        "Student's t for the mean of the differences, without correction; that of a share of pairs is "
+        "Clopper and Pearson's."
     )
+    if any(contrast.finding.margin for contrast in contrasts):
+        text += (
+            " Where a margin was declared, two one-sided t-tests ask whether the mean difference lies within "
+            f"it (Schuirmann 1987); where their p, adjusted by Holm among each other, is below {ALPHA}, the "
+            "variants are equivalent, even if the difference is surely not zero."
+        )
+    return text
 
 
 def describe_settings(study: Study) -> list[Entry]:

@@ -23,7 +23,7 @@ from harness.report.palette import Palette, palette_of
 from harness.report.panels import Picture
 from harness.report.paths import paths_picture, trace_paths
 from harness.report.roll import Roll, call_roll
-from harness.report.verdicts import Card, Finding, answers, by_variant, make_card, make_findings
+from harness.report.verdicts import Card, Evidence, answers, by_variant, make_card, make_evidence
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -36,7 +36,7 @@ class Report:
     answers: list[str]
     cards: list[Card]
     limits: list[Limit]
-    findings: list[Finding]
+    findings: list[Evidence]
     curves: Picture | None
     forest: Picture | None
     levels: list[LevelRow]
@@ -67,7 +67,7 @@ def compose(
         answers=answers(contrasts),
         cards=[make_card(contrast) for contrast in by_variant(contrasts)],
         limits=find_limits(frames, contrasts),
-        findings=make_findings(contrasts, palette=palette),
+        findings=make_evidence(contrasts, palette=palette),
         curves=curves_picture(curves, palette=palette) if curves else None,
         forest=forest_picture(effects, study=study, palette=palette),
         levels=level_rows(effects),

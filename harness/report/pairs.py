@@ -9,6 +9,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 
 from harness.findings.contrasts import Contrast
+from harness.report.axes import log_axis
 from harness.report.palette import MUTED, PAPER, TEXT, Palette
 from harness.report.panels import Panel, Picture, draw_panel
 from harness.report.words import INTERVAL, count, effect, limits, listed, sentence, unit_of
@@ -19,23 +20,26 @@ def pairs_picture(contrasts: list[Contrast], *, palette: Palette) -> Picture | N
     panels = [panel for contrast in contrasts for panel in _panels(contrast, palette=palette)]
     if not panels:
         return None
-    endpoint = contrasts[0].endpoint
+    finding, endpoint = contrasts[0].finding, contrasts[0].endpoint
     others = listed(contrast.variant for contrast in contrasts if len(contrast.pairs))
+    logarithmic = unit_of(finding.endpoint).logarithmic
+    away, what = ("one", "ratio") if logarithmic else ("zero", "difference")
     caption = (
         f"Joined dots: {endpoint.label}, each line one seed, from {contrasts[0].baseline} to {others}; the "
-        "large dots are means. Dots away from zero: the difference in every seed, in order of size; the "
-        f"diamond is the mean, its bar and the shaded band the {INTERVAL}."
+        f"large dots are {'geometric ' if logarithmic else ''}means. Dots away from {away}: the {what} in "
+        f"every seed, in order of size; the diamond is the mean, its bar and the shaded band the {INTERVAL}."
     )
-    return Picture(f"pairs-{endpoint.name}", tuple(panels), caption)
+    return Picture(f"pairs-{finding.name}", tuple(panels), caption)
 
 
 def statement(contrast: Contrast) -> str:
     """What a contrast found, in words, for those who can't see the figure."""
-    unit = unit_of(contrast.endpoint.name)
+    unit = unit_of(contrast.finding.endpoint)
     return (
-        f"{contrast.endpoint.label}, {contrast.variant} minus {contrast.baseline}: "
+        f"{contrast.endpoint.label}, {contrast.variant} {'by' if unit.logarithmic else 'minus'} "
+        f"{contrast.baseline}: "
         f"{effect(contrast.interval, unit)} ({INTERVAL} {limits(contrast.interval, unit)}, "
-        f"{count(len(contrast.pairs), 'pair')}). The claim that {contrast.endpoint.claim}: "
+        f"{count(len(contrast.pairs), 'pair')}). The claim that {contrast.finding.claim}: "
         f"{contrast.verdict}."
     )
 
@@ -43,7 +47,7 @@ def statement(contrast: Contrast) -> str:
 def _panels(contrast: Contrast, *, palette: Palette) -> list[Panel]:
     if not len(contrast.pairs):
         return []
-    stem, words = f"{contrast.endpoint.name}-{_slug(contrast, palette)}", statement(contrast)
+    stem, words = f"{contrast.finding.name}-{_slug(contrast, palette)}", statement(contrast)
     return [
         draw_panel(
             f"pairs-{stem}",
@@ -67,9 +71,9 @@ def _slug(contrast: Contrast, palette: Palette) -> str:
 
 
 def _paint_pairs(axes: Axes, contrast: Contrast, palette: Palette) -> None:
-    unit = unit_of(contrast.endpoint.name)
+    unit = unit_of(contrast.finding.endpoint)
     sides = (contrast.baseline, contrast.variant)
-    values = contrast.pairs[["baseline", "variant"]] * unit.scale
+    values = contrast.pairs[["baseline", "variant"]].transform(unit.value)
     long = values.set_axis([0, 1], axis=1).reset_index().melt("seed", var_name="side")
     sns.lineplot(
         long, x="side", y="value", units="seed", estimator=None, color=MUTED.light, alpha=0.45,
@@ -79,29 +83,40 @@ def _paint_pairs(axes: Axes, contrast: Contrast, palette: Palette) -> None:
         colour, heights = palette.light(name), values.iloc[:, side]
         axes.scatter(np.full(len(heights), side), heights, s=22, color=colour, linewidths=0, zorder=3)
         outside = -0.17 if side == 0 else 1.17
-        axes.scatter([outside], [heights.mean()], s=80, color=colour, edgecolors=PAPER.light, zorder=4)
+        middle = unit.value(np.float64(contrast.pairs.iloc[:, side].mean()))
+        axes.scatter([outside], [middle], s=80, color=colour, edgecolors=PAPER.light, zorder=4)
     axes.set_title(sentence(contrast.endpoint.label).rstrip(".") + (f", {unit.axis}" if unit.axis else ""))
     axes.set(xlim=(-0.45, 1.45), xlabel="", ylabel="")
+    if unit.logarithmic:
+        log_axis(axes, float(values.min().min()) / 1.15, float(values.max().max()) * 1.15)
     axes.set_xticks([0, 1], list(sides))
 
 
 def _paint_differences(axes: Axes, contrast: Contrast, palette: Palette) -> None:
-    unit, colour = unit_of(contrast.endpoint.name), palette.light(contrast.variant)
-    values = np.sort(contrast.pairs["difference"].to_numpy() * unit.scale)
+    unit, colour = unit_of(contrast.finding.endpoint), palette.light(contrast.variant)
+    values = np.sort(unit.difference(contrast.pairs["difference"].to_numpy(dtype=np.float64)))
+    none = float(unit.difference(np.float64(0)))
     rows = np.arange(len(values))
     gap = max(1.2, len(values) * 0.14)
-    axes.hlines(rows, 0, values, color=MUTED.light, alpha=0.4, linewidth=0.9)
+    axes.hlines(rows, none, values, color=MUTED.light, alpha=0.4, linewidth=0.9)
     axes.scatter(values, rows, s=22, color=colour, linewidths=0, zorder=3)
     interval = contrast.interval
-    if interval is not None:
-        mean, low, high = (x * unit.scale for x in (interval.estimate, interval.low, interval.high))
-        if math.isfinite(low):
-            axes.axvspan(low, high, color=colour, alpha=0.16, linewidth=0)
-            axes.hlines(-gap, low, high, color=colour, linewidth=2.6)
-        axes.scatter([mean], [-gap], s=70, marker="D", color=colour, edgecolors=PAPER.light, zorder=4)
-    axes.axvline(0, color=TEXT.light, linewidth=0.9)
-    axes.set_title(f"Difference, {contrast.variant} − {contrast.baseline}")
+    assert interval is not None  # as there are pairs
+    limits = unit.difference(np.array([interval.estimate, interval.low, interval.high]))
+    mean, low, high = map(float, limits)
+    if math.isfinite(low):
+        axes.axvspan(low, high, color=colour, alpha=0.16, linewidth=0)
+        axes.hlines(-gap, low, high, color=colour, linewidth=2.6)
+    axes.scatter([mean], [-gap], s=70, marker="D", color=colour, edgecolors=PAPER.light, zorder=4)
+    axes.axvline(none, color=TEXT.light, linewidth=0.9)
+    sign = "÷" if unit.logarithmic else "−"
+    axes.set_title(
+        f"{'Ratio' if unit.logarithmic else 'Difference'}, {contrast.variant} {sign} {contrast.baseline}"
+    )
     axes.set(ylim=(-gap * 1.9, len(values) - 0.4), yticks=[])
+    if unit.logarithmic:
+        ends = [none, *values, *(end for end in limits if math.isfinite(end))]
+        log_axis(axes, float(min(ends)) / 1.1, float(max(ends)) * 1.1, which="x")
     axes.set_xlabel(unit.name or contrast.endpoint.label, loc="right")
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")

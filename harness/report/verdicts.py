@@ -6,6 +6,7 @@ import itertools
 import math
 from dataclasses import dataclass
 
+from harness.design.finding import PRIMARY
 from harness.design.resolution import ALPHA
 from harness.findings.contrasts import Contrast, Verdict
 from harness.findings.endpoints import Endpoint
@@ -18,14 +19,20 @@ from harness.report.words import (
     level,
     limits,
     listed,
+    number,
     p_statement,
     p_value,
+    percent,
     sentence,
     unit_of,
 )
 from harness.stats.results import Interval
 
-ICONS: dict[Verdict, str] = {"supported": "✓", "contradicted": "✗", "undecided": "?", "not measured": "–"}
+ICONS: dict[Verdict, str] = {
+    "supported": "✓", "contradicted": "✗", "equivalent": "≈", "undecided": "?", "not measured": "–",
+}  # fmt: skip
+
+EXPLORATORY = "exploratory: declared or changed after the first of these runs"
 
 OPEN_WORDS: dict[Verdict, str] = {
     "undecided": "these data do not decide",
@@ -38,36 +45,46 @@ class Card:
     """A contrast as it is shown, on its card and in its table.
 
     Attributes:
-        endpoint: name of the endpoint, for links.
+        finding: its name, for links.
         claim: what the card judges.
         verdict: a word; `kind` is the same word, fit for a CSS class.
+        standing: what a reader should know of the finding beside its verdict; may be empty.
+        improvement: the share of pairs in which the variant is better, with its interval.
+        equivalence: the adjusted p of the declared margin.
     """
 
-    endpoint: str
+    finding: str
     claim: str
     variant: str
     baseline: str
     verdict: Verdict
     kind: str
     icon: str
+    standing: str
     number: str
     unit: str
     limits: str
     p: str
     p_adjusted: str
+    improvement: str
+    equivalence: str
     n: int
     dropped: int
     baseline_mean: str
     variant_mean: str
-    method: str
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One claim with all its contrasts.
+class Evidence:
+    """One finding with all its contrasts, as it is shown.
 
     Attributes:
+        name: of the finding, for links.
         endpoint: what is measured.
+        margin: what was declared to mean nothing in practice, in words; may be empty.
+        effect: how variants are compared, in a word.
+        comparison: the same as a sentence.
+        method: of the tests; empty where none could be made.
         heading: the claim as a title.
         source: of the measure, as a sentence.
         picture: pairs and differences; None where no seed has a pair.
@@ -76,7 +93,12 @@ class Finding:
         remark: this study's own figures on the measure, in words; may be empty.
     """
 
+    name: str
     endpoint: Endpoint
+    margin: str
+    effect: str
+    comparison: str
+    method: str
     heading: str
     source: str
     picture: Picture | None
@@ -87,36 +109,43 @@ class Finding:
 
 def make_card(contrast: Contrast) -> Card:
     """A contrast in words and digits."""
-    unit, test = unit_of(contrast.endpoint.name), contrast.test
+    unit, test = unit_of(contrast.finding.endpoint), contrast.test
     return Card(
-        endpoint=contrast.endpoint.name,
-        claim=contrast.endpoint.claim,
+        finding=contrast.finding.name,
+        claim=contrast.finding.claim,
         variant=contrast.variant,
         baseline=contrast.baseline,
         verdict=contrast.verdict,
         kind=contrast.verdict.replace(" ", "-"),
         icon=ICONS[contrast.verdict],
+        standing="" if contrast.declared else EXPLORATORY,
         number=effect(contrast.interval, unit, named=False),
         unit=unit.name,
         limits=limits(contrast.interval, unit),
         p=p_value(test.p) if test else NOTHING,
         p_adjusted=p_value(contrast.p_adjusted),
+        improvement=_share(contrast.improvement),
+        equivalence=p_value(contrast.equivalence_adjusted),
         n=len(contrast.pairs),
         dropped=contrast.dropped,
         baseline_mean=level(float(contrast.pairs["baseline"].mean()), unit),
         variant_mean=level(float(contrast.pairs["variant"].mean()), unit),
-        method=test.method if test else NOTHING,
     )
 
 
-def make_findings(contrasts: list[Contrast], *, palette: Palette) -> list[Finding]:
-    """A finding for each endpoint, in the order of the contrasts."""
-    groups = [list(group) for _, group in itertools.groupby(contrasts, key=lambda c: c.endpoint.name)]
+def make_evidence(contrasts: list[Contrast], *, palette: Palette) -> list[Evidence]:
+    """The evidence on each finding, in the order of the contrasts."""
+    groups = [list(group) for _, group in itertools.groupby(contrasts, key=lambda c: c.finding.name)]
     return [
-        Finding(
+        Evidence(
+            name=group[0].finding.name,
             endpoint=group[0].endpoint,
-            heading=sentence(group[0].endpoint.claim).rstrip("."),
-            source=sentence(group[0].endpoint.source),
+            margin=margin_in_words(group[0]),
+            effect="Ratio" if unit_of(group[0].finding.endpoint).logarithmic else "Difference",
+            comparison=_comparison(group[0]),
+            method=listed(dict.fromkeys(contrast.test.method for contrast in group if contrast.test)),
+            heading=sentence(group[0].finding.claim).rstrip("."),
+            source=sentence(group[0].finding.source) if group[0].finding.source else "",
             picture=pairs_picture(group, palette=palette),
             cards=[make_card(contrast) for contrast in group],
             note=_note(group),
@@ -143,9 +172,10 @@ def _disagree(p: float, interval: Interval) -> bool:
 
 
 def by_variant(contrasts: list[Contrast]) -> list[Contrast]:
-    """The contrasts of each variant together, variants in the order in which they come first."""
-    names = list(dict.fromkeys(contrast.variant for contrast in contrasts))
-    return sorted(contrasts, key=lambda contrast: names.index(contrast.variant))
+    """The primary contrasts, those of each variant together, in the order in which variants come first."""
+    primary = [contrast for contrast in contrasts if contrast.finding.family == PRIMARY]
+    names = list(dict.fromkeys(contrast.variant for contrast in primary))
+    return sorted(primary, key=lambda contrast: names.index(contrast.variant))
 
 
 def answers(contrasts: list[Contrast]) -> list[str]:
@@ -159,18 +189,49 @@ def _answer(contrasts: list[Contrast]) -> str:
     by_verdict = {verdict: [c for c in contrasts if c.verdict == verdict] for verdict in ICONS}
     sentences = []
     if by_verdict["supported"]:
-        claims = listed(f"{c.endpoint.claim} ({_evidence(c)})" for c in by_verdict["supported"])
+        claims = listed(f"{c.finding.claim} ({_evidence(c)})" for c in by_verdict["supported"])
         sentences.append(f"With {pair}, {claims}.")
+    if by_verdict["equivalent"]:
+        claims = listed(
+            f"the difference in {c.endpoint.label} is smaller than the margin ({margin_in_words(c)}; "
+            f"{p_statement(c.equivalence_adjusted, name='adjusted p')})"
+            for c in by_verdict["equivalent"]
+        )
+        sentences.append(sentence(f"{'' if sentences else f'with {pair}, '}{claims}"))
     if by_verdict["contradicted"]:
-        claims = listed(f"that {c.endpoint.claim} ({_evidence(c)})" for c in by_verdict["contradicted"])
+        claims = listed(f"that {c.finding.claim} ({_evidence(c)})" for c in by_verdict["contradicted"])
         sentences.append(sentence(f"{'' if sentences else f'with {pair}, '}these data contradict {claims}"))
     for verdict, words in OPEN_WORDS.items():
         if by_verdict[verdict]:
-            claims = listed(f"whether {c.endpoint.claim}" for c in by_verdict[verdict])
+            claims = listed(f"whether {c.finding.claim}" for c in by_verdict[verdict])
             sentences.append(sentence(f"{'' if sentences else f'with {pair}, '}{words} {claims}"))
     return " ".join(sentences)
 
 
 def _evidence(contrast: Contrast) -> str:
-    unit = unit_of(contrast.endpoint.name)
-    return f"{effect(contrast.interval, unit)}, {p_statement(contrast.p_adjusted, name='adjusted p')}"
+    unit = unit_of(contrast.finding.endpoint)
+    text = f"{effect(contrast.interval, unit)}, {p_statement(contrast.p_adjusted, name='adjusted p')}"
+    return text if contrast.declared else f"{text}, {EXPLORATORY}"
+
+
+def _comparison(contrast: Contrast) -> str:
+    if unit_of(contrast.finding.endpoint).logarithmic:
+        return f"Ratio: variant by {contrast.baseline}; means are geometric."
+    return f"Difference: variant minus {contrast.baseline}."
+
+
+def _share(improvement: Interval | None) -> str:
+    """A share of pairs with its interval: 92 % (62 to 99.8)."""
+    if improvement is None:
+        return NOTHING
+    low, high = (number(100 * end, 1) for end in (improvement.low, improvement.high))
+    return f"{percent(improvement.estimate, 0)} ({low} to {high})"
+
+
+def margin_in_words(contrast: Contrast) -> str:
+    """The declared margin as it is shown: 0.91 to 1.1 × the errors; empty where none was declared."""
+    margin, unit = contrast.finding.margin, unit_of(contrast.finding.endpoint)
+    if margin is None:
+        return ""
+    around = Interval(0.0, -margin, margin, 1.0, 0)
+    return f"{limits(around, unit)} {unit.name}".rstrip()

@@ -5,9 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from harness.design.resolution import ALPHA
 from harness.stats.results import Interval
+
+Numbers = TypeVar("Numbers", np.float64, npt.NDArray[np.float64])
 
 NOTHING = "–"
 """Stands for a number that there is not."""
@@ -27,6 +33,8 @@ class Unit:
         sign: follows a value, as in 92.4 %.
         name: follows a difference, as in 6.7 percentage points.
         axis: follows the label of an axis of values, unless it says it all.
+        logarithmic: values are logarithms and shown as what they are the logarithms of; so differences are
+            shown as ratios.
     """
 
     scale: float
@@ -34,12 +42,24 @@ class Unit:
     sign: str
     name: str
     axis: str
+    logarithmic: bool = False
+
+    def value(self, stored: Numbers) -> Numbers:
+        """Values as they are shown."""
+        return (np.exp(stored) if self.logarithmic else stored) * self.scale
+
+    def difference(self, stored: Numbers) -> Numbers:
+        """Differences of values as they are shown."""
+        return np.exp(stored) if self.logarithmic else stored * self.scale
 
 
+_PERCENT = "\N{NO-BREAK SPACE}%"
 UNITS = {
-    "accuracy": Unit(100, 2, "\N{NO-BREAK SPACE}%", "percentage points", "%"),
-    "convergence": Unit(1, 2, "", "epochs", ""),
-    "smoothness": Unit(1, 3, "", "flips per update", "0 to 1"),
+    "log_error": Unit(100, 2, _PERCENT, "× the errors", "%", logarithmic=True),
+    "accuracy": Unit(100, 2, _PERCENT, "percentage points", "%"),
+    "epochs_to_threshold": Unit(1, 2, "", "epochs", ""),
+    "sign_flip_rate": Unit(1, 3, "", "flips per update", "0 to 1"),
+    "generalisation_gap": Unit(100, 2, "", "percentage points", "percentage points"),
 }
 """The unit of each endpoint, by its name."""
 
@@ -48,7 +68,7 @@ PLAIN_UNIT = Unit(1, 3, "", "", "")
 
 def unit_of(endpoint: str) -> Unit:
     """The unit of an endpoint; plain numbers where it has none of its own."""
-    return UNITS.get(endpoint, PLAIN_UNIT)
+    return UNITS["accuracy"] if endpoint.endswith(":accuracy") else UNITS.get(endpoint, PLAIN_UNIT)
 
 
 def number(value: float, decimals: int = 2) -> str:
@@ -90,14 +110,15 @@ def p_statement(p: float, *, name: str = "p") -> str:
 
 def level(value: float, unit: Unit) -> str:
     """A value of an endpoint: 92.40 %."""
-    return f"{number(value * unit.scale, unit.decimals)}{unit.sign}" if math.isfinite(value) else NOTHING
+    shown = float(unit.value(np.float64(value)))
+    return f"{number(shown, unit.decimals)}{unit.sign}" if math.isfinite(value) else NOTHING
 
 
 def effect(interval: Interval | None, unit: Unit, *, named: bool = True) -> str:
     """A mean difference with its sign, and with its unit unless told otherwise."""
     if interval is None:
         return NOTHING
-    text = signed(interval.estimate * unit.scale, decimals_of(interval, unit))
+    text = _difference(interval.estimate, interval, unit)
     return f"{text} {unit.name}".rstrip() if named else text
 
 
@@ -105,8 +126,17 @@ def limits(interval: Interval | None, unit: Unit) -> str:
     """The limits of an interval: +6.2 to +7.2."""
     if interval is None or not math.isfinite(interval.low):
         return NOTHING
-    digits = decimals_of(interval, unit)
-    return f"{signed(interval.low * unit.scale, digits)} to {signed(interval.high * unit.scale, digits)}"
+    return f"{_difference(interval.low, interval, unit)} to {_difference(interval.high, interval, unit)}"
+
+
+def _difference(value: float, interval: Interval, unit: Unit) -> str:
+    shown = float(unit.difference(np.float64(value)))
+    return _ratio(shown) if unit.logarithmic else signed(shown, decimals_of(interval, unit))
+
+
+def _ratio(value: float) -> str:
+    """A ratio with two significant digits, or three from 1 on: 0.10, 1.05, 84.4."""
+    return number(value, max(0, (2 if value >= 1 else 1) - _magnitude(value)))
 
 
 def decimals_of(interval: Interval, unit: Unit) -> int:

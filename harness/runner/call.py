@@ -71,6 +71,7 @@ class Call:
         facts = describe_call(
             study.name,
             data=_facts(dataset),
+            findings={finding.name: finding.sha256 for finding in study.findings},
             device=place.kind,
             determinism=DETERMINISM,
             gpus=list(place.gpus),

@@ -27,6 +27,7 @@ def describe_call(
     study: str,
     *,
     data: Mapping[str, Any],
+    findings: Mapping[str, str],
     device: str,
     determinism: Mapping[str, Any],
     gpus: list[str],
@@ -37,6 +38,7 @@ def describe_call(
     Args:
         study: its name.
         data: what the data set is: name, sha256, classes, sizes.
+        findings: the hash of each declared finding, by name.
         device: cpu or cuda.
         determinism: the flags under which workers train.
         gpus: names of the devices in use.
@@ -55,6 +57,7 @@ def describe_call(
         "hardware": json.dumps({"device": device, "gpus": gpus, **(machine or describe_machine())}),
         "determinism": json.dumps(dict(determinism)),
         "data": json.dumps(dict(data)),
+        "findings": json.dumps(dict(findings)),
     }
 
 

@@ -121,6 +121,7 @@ PROVENANCE = pa.schema(
         ("hardware", pa.string()),
         ("determinism", pa.string()),
         ("data", pa.string()),
+        ("findings", pa.string()),
     ]
 )
-"""One row per call of the runner; versions, hardware, determinism and data are JSON objects."""
+"""One row per call of the runner; versions, hardware, determinism, data and findings are JSON objects."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import harness.store.ledger
+from harness.design.finding import ARTICLE, Finding
 from harness.design.run import Run
 from harness.design.study import Study
 from harness.findings.frames import StudyFrames, load_frames
@@ -20,7 +21,8 @@ from harness.store.results import Results
 SHA = "0123456789abcdef" * 4
 
 Ending = dict[str, Any]
-"""How a run ended: status, accuracy, threshold (epochs to it), paths (values by layer and index)."""
+"""How a run ended: status, accuracy, probe (accuracy on it), loss (on the test images), threshold (epochs
+to it), paths (values by layer and index)."""
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +51,7 @@ def _write_run(folder: Path, study: Study, run: Run, ending: Ending) -> None:
         "epochs": run.epochs,
         "status": ending.get("status", "completed"),
         "test_accuracy": ending.get("accuracy"),
+        "probe_accuracy": ending.get("probe"),
         "epochs_to_threshold": ending.get("threshold"),
         "fingerprint": run.fingerprint,
         "call_id": ending.get("call_id", "call"),
@@ -60,17 +63,33 @@ def _write_run(folder: Path, study: Study, run: Run, ending: Ending) -> None:
         for epoch, value in sorted(enumerate(path), key=lambda row: (row[0] % 2, -row[0]))
     ]
     accuracy = ending.get("accuracy")
-    curves = [{"epoch": 0, "split": "test", "loss": 1.0, "accuracy": accuracy, "seconds": 0.0}]
-    Results(folder).write_run(row, factors=study.factors, curves=curves if weights else (), weights=weights)
+    losses = {0: 1.0} | ({run.epochs: ending["loss"]} if "loss" in ending else {})
+    curves = [
+        {"epoch": epoch, "split": "test", "loss": loss, "accuracy": accuracy, "seconds": 0.0}
+        for epoch, loss in losses.items()
+    ]
+    recorded = curves if weights or "loss" in ending else ()
+    Results(folder).write_run(row, factors=study.factors, curves=recorded, weights=weights)
 
 
-def _write_call(folder: Path, *, call_id: str = "call", classes: int = 10, day: int = 1) -> None:
+TEST_IMAGES = 1000
+
+
+def _write_call(
+    folder: Path,
+    *,
+    call_id: str = "call",
+    classes: int = 10,
+    day: int = 1,
+    findings: Sequence[Finding] = ARTICLE,
+) -> None:
     Results(folder).write_provenance(
         {
             "call_id": call_id,
             "started_at": datetime(2026, 1, day, tzinfo=UTC),
             "study": "made-up",
-            "data": json.dumps({"name": "digits", "classes": classes}),
+            "data": json.dumps({"name": "digits", "classes": classes, "test": TEST_IMAGES}),
+            "findings": json.dumps({finding.name: finding.sha256 for finding in findings}),
         }
     )
 
@@ -106,7 +125,7 @@ def frames_of(tmp_path: Path) -> Callable[..., StudyFrames]:
         for run, ending in endings:
             if ending is not None:
                 _write_run(folder, study, run, ending)
-        _write_call(folder, classes=classes)
+        _write_call(folder, classes=classes, findings=study.findings)
         return load_frames(study, folder)
 
     return make

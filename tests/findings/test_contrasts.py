@@ -15,11 +15,11 @@ import pytest
 from scipy import stats
 
 from harness.design.factor import Factor
+from harness.design.finding import Finding
 from harness.design.run import Run
 from harness.design.study import Study
 from harness.design.variant import Variant
 from harness.findings.contrasts import Contrast, compare, paired_by_seed
-from harness.findings.endpoints import ENDPOINTS
 from harness.findings.frames import StudyFrames, load_frames
 
 Ending = dict[str, Any]
@@ -91,7 +91,8 @@ class MadeUp:
             return None
         fine = ending.get("status") != "diverged"
         if endpoint == "accuracy":
-            return float(ending["accuracy"]) if fine else 0.1
+            wrong = 1000 * (1 - (ending["accuracy"] if fine else 0.1))
+            return math.log((wrong + 0.5) / 1001)
         if endpoint == "convergence":
             return float(ending["threshold"]) if ending["threshold"] is not None else 6.0
         turns = []
@@ -137,7 +138,7 @@ def test_every_contrast_agrees_with_plain_loops(baseline: str, frames_of: Frames
     found = compare(frames_of(replace(STUDY, baseline=baseline), made_up))
     others = [name for name in ("plain", "bn", "gn") if name != baseline]
     names = [(endpoint, other) for endpoint in ("accuracy", "convergence", "smoothness") for other in others]
-    assert [(contrast.endpoint.name, contrast.variant) for contrast in found] == names
+    assert [(contrast.finding.name, contrast.variant) for contrast in found] == names
     raw = []
     for contrast, (endpoint, other) in zip(found, names, strict=True):
         pairs = made_up.pairs(endpoint, baseline, other)
@@ -177,6 +178,10 @@ def mirrored(found: Contrast, other: Contrast) -> None:
     assert other.p_adjusted == found.p_adjusted
     assert other.test.statistic == -found.test.statistic
     assert (other.interval.low, other.interval.high) == (-found.interval.high, -found.interval.low)
+    assert found.improvement is not None
+    assert other.improvement is not None
+    assert other.improvement.estimate == pytest.approx(1 - found.improvement.estimate)
+    assert other.improvement.low == pytest.approx(1 - found.improvement.high)
 
 
 def test_swapping_baseline_and_variant_mirrors_every_contrast(frames_of: FramesOf, tmp_path: Path) -> None:
@@ -245,7 +250,7 @@ def test_what_the_correction_does_not_let_pass_is_undecided(frames_of: FramesOf)
 def test_the_family_spans_every_variant_and_every_finding(frames_of: FramesOf) -> None:
     third = replace(PAIR, variants=(*PAIR.variants, Variant("gn", norm="group")))
     found = compare(frames_of(third, ending_with(1, -1, -1)))
-    told = {(contrast.endpoint.name, contrast.variant): contrast for contrast in found}
+    told = {(contrast.finding.name, contrast.variant): contrast for contrast in found}
     assert len(told) == 6
     for name in ("accuracy", "convergence", "smoothness"):
         # Six tests: bn's three have p = 1/64, gn is level with plain.
@@ -296,9 +301,96 @@ def test_a_single_pair_has_a_difference_but_no_interval(frames_of: FramesOf) -> 
         assert contrast.dropped == 6
 
 
-def test_the_endpoints_are_those_of_the_contract_and_in_order(frames_of: FramesOf) -> None:
-    found = compare(frames_of(PAIR, ending_with(1, -1, -1)))
-    assert [contrast.endpoint for contrast in found] == list(ENDPOINTS)
+def test_findings_are_compared_in_declared_order_each_on_its_endpoint(frames_of: FramesOf) -> None:
+    findings = (
+        Finding("gap", claim="it generalises better", endpoint="generalisation_gap", better="lower"),
+        Finding("accuracy", claim="it is better", endpoint="accuracy", better="higher"),
+    )
+    found = compare(frames_of(replace(PAIR, findings=findings), ending_with(1, -1, -1)))
+    assert [contrast.finding for contrast in found] == list(findings)
+    assert [contrast.endpoint.label for contrast in found] == [
+        "generalisation gap at the last epoch",
+        "test accuracy at the last epoch",
+    ]
+
+
+def with_margin(margin: float, *more: Finding) -> Study:
+    claim = {"claim": "it is better", "endpoint": "accuracy"}
+    return replace(PAIR, findings=(Finding("accuracy", better="higher", margin=margin, **claim), *more))
+
+
+def a_little_better(run: Run) -> Ending:
+    """0.007 to 0.013 better in every seed."""
+    gain = 0.01 + 0.001 * (run.seed - 3) if run.cell.variant == "bn" else 0.0
+    return {"accuracy": 0.8 + 0.01 * (run.seed % 3) + gain}
+
+
+@pytest.mark.parametrize(
+    ("margin", "verdict"), [(0.005, "supported"), (0.0105, "supported"), (0.02, "equivalent")]
+)
+def test_a_difference_within_the_declared_margin_is_none(
+    margin: float, verdict: str, frames_of: FramesOf
+) -> None:
+    (contrast,) = compare(frames_of(with_margin(margin), a_little_better))
+    differences = [0.01 + 0.001 * (seed - 3) for seed in range(7)]
+    below = stats.ttest_1samp(differences, margin, alternative="less").pvalue
+    above = stats.ttest_1samp(differences, -margin, alternative="greater").pvalue
+    assert contrast.equivalence == pytest.approx(max(below, above), rel=1e-6)
+    assert contrast.verdict == verdict
+    assert contrast.p_adjusted == 2 / 2**7
+
+
+def test_claims_of_a_difference_and_of_equivalence_are_corrected_apart_and_by_family(
+    frames_of: FramesOf,
+) -> None:
+    second = Finding("gap", claim="?", endpoint="generalisation_gap", better="lower", margin=0.02)
+    third = Finding("third", claim="?", endpoint="log_error", better="lower", family="more")
+    study = with_margin(0.02, second, third)
+    accuracy, gap, alone = compare(frames_of(study, lambda run: {**a_little_better(run), "probe": 1.0}))
+    # In the primary family two tests of a difference and two of a margin; the third is a family of its own.
+    for contrast in (accuracy, gap):
+        assert contrast.p_adjusted == 2 * 2 / 2**7
+        assert contrast.equivalence_adjusted == pytest.approx(2 * contrast.equivalence, rel=1e-9)
+    assert alone.p_adjusted == 2 / 2**7
+    assert math.isnan(alone.equivalence_adjusted)
+
+
+def test_the_improvement_is_the_share_of_pairs_in_the_direction_of_the_claim(frames_of: FramesOf) -> None:
+    def ending_of(run: Run) -> Ending:
+        if run.cell.variant == "plain":
+            return {"threshold": 10}
+        return {"threshold": (9, 9, 9, 9, 10, 11, 11)[run.seed]}  # 4 wins, a tie, 2 losses
+
+    _, convergence, _ = compare(frames_of(PAIR, ending_of))
+    assert convergence.improvement is not None
+    assert convergence.improvement.estimate == pytest.approx(4.5 / 7)
+
+
+@pytest.mark.parametrize(
+    ("declared", "expected"),
+    [
+        (PAIR.findings, [True, True, True]),
+        (PAIR.findings[:1], [True, False, False]),
+        ((replace(PAIR.findings[0], margin=0.1), *PAIR.findings[1:]), [False, True, True]),
+    ],
+    ids=["as they stand", "two came later", "a margin was added later"],
+)
+def test_a_finding_that_the_first_call_does_not_know_as_it_stands_is_exploratory(
+    declared: tuple[Finding, ...],
+    expected: list[bool],
+    write_run: Callable[..., None],
+    write_call: Callable[..., None],
+    runs_of: Callable[[Study], list[Run]],
+    tmp_path: Path,
+) -> None:
+    for run in runs_of(PAIR):
+        call_id = "first" if run.seed < 4 else "second"
+        write_run(tmp_path, PAIR, run, {**ending_with(1, -1, -1)(run), "call_id": call_id})
+    write_call(tmp_path, call_id="other study", day=1)
+    write_call(tmp_path, call_id="first", day=2, findings=declared)
+    write_call(tmp_path, call_id="second", day=3)
+    found = compare(load_frames(PAIR, tmp_path))
+    assert [contrast.declared for contrast in found] == expected
 
 
 def values(rows: list[tuple[str, int, int, float]]) -> pd.DataFrame:

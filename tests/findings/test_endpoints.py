@@ -6,18 +6,27 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from harness.design.factor import Factor
+from harness.design.finding import ARTICLE, MEASURES, Finding
 from harness.design.run import Run
 from harness.design.study import Study
 from harness.design.variant import Variant
 from harness.errors import StoreError
-from harness.findings.endpoints import ENDPOINTS, epochs_to_threshold, last_accuracy, sign_flip_rate
+from harness.findings.endpoints import (
+    ENDPOINTS,
+    endpoint_of,
+    epochs_to_threshold,
+    last_accuracy,
+    last_gap,
+    last_log_error,
+    sign_flip_rate,
+)
 from harness.findings.frames import StudyFrames, load_frames
 
 Ending = dict[str, Any]
@@ -100,7 +109,7 @@ def test_without_provenance_chance_is_not_known_but_accuracy_is(
     with pytest.raises(StoreError) as caught:
         last_accuracy(frames)
     assert caught.value.received == "no provenance beside the runs of 'two'"
-    assert "a diverged run counts as chance" in caught.value.rule
+    assert "stand in `provenance`" in caught.value.rule
     assert "bring the folder `provenance`" in caught.value.remedy
 
 
@@ -253,14 +262,68 @@ def test_the_endpoints_agree_with_plain_loops_on_a_grid(frames_of: FramesOf) -> 
     assert told(sign_flip_rate(frames)) == pytest.approx(rate)
 
 
-def test_the_article_makes_three_claims_each_with_a_direction() -> None:
-    assert [(endpoint.name, endpoint.better) for endpoint in ENDPOINTS] == [
-        ("accuracy", "higher"),
-        ("convergence", "lower"),
-        ("smoothness", "lower"),
-    ]
-    for endpoint in ENDPOINTS:
-        assert endpoint.claim
+def test_every_measure_that_a_finding_can_name_is_made_and_explained() -> None:
+    assert tuple(ENDPOINTS) == MEASURES
+    for endpoint in ENDPOINTS.values():
         assert endpoint.label
-        assert endpoint.explanation
-        assert endpoint.source
+        assert endpoint.explanation.endswith(".")
+
+
+def test_the_article_makes_three_claims_each_with_a_direction() -> None:
+    assert [(finding.name, finding.endpoint, finding.better) for finding in ARTICLE] == [
+        ("accuracy", "log_error", "lower"),
+        ("convergence", "epochs_to_threshold", "lower"),
+        ("smoothness", "sign_flip_rate", "lower"),
+    ]
+    assert all(finding.family == "primary" and finding.margin is None for finding in ARTICLE)
+
+
+def test_errors_are_counted_with_half_an_error_more_and_compared_as_logarithms(frames_of: FramesOf) -> None:
+    endings: dict[tuple[str, int], Ending] = {
+        ("plain", 0): {"accuracy": 0.924},
+        ("plain", 1): {"status": "diverged"},
+        ("plain", 2): {"status": "failed"},
+        ("bn", 0): {"accuracy": 1.0},
+        ("bn", 1): {"accuracy": 0.0},
+    }
+    # Of 1,000 test images: 76 wrong, 900 by chance, none, all.
+    shares = {("plain", 0, 0): 76.5, ("plain", 0, 1): 900.5, ("bn", 0, 0): 0.5, ("bn", 0, 1): 1000.5}
+    found = told(last_log_error(frames_of(STUDY, by_run(endings))))
+    assert found == pytest.approx({key: math.log(errors / 1001) for key, errors in shares.items()}, rel=1e-12)
+
+
+def test_a_gap_is_between_probe_and_test_images_and_a_diverged_run_has_none(frames_of: FramesOf) -> None:
+    endings: dict[tuple[str, int], Ending] = {
+        ("plain", 0): {"accuracy": 0.75, "probe": 1.0},
+        ("bn", 0): {"accuracy": 0.5, "probe": 0.25},
+        ("bn", 1): {"status": "diverged", "accuracy": 0.1, "probe": 0.1},
+    }
+    assert told(last_gap(frames_of(STUDY, by_run(endings)))) == {("plain", 0, 0): 0.25, ("bn", 0, 0): -0.25}
+
+
+@pytest.mark.parametrize(("better", "worst"), [("lower", 0.75), ("higher", 0.25)])
+def test_any_column_of_the_curves_is_an_endpoint_and_divergence_its_worst_value(
+    better: Literal["lower", "higher"], worst: float, frames_of: FramesOf
+) -> None:
+    endings: dict[tuple[str, int], Ending] = {
+        ("plain", 0): {"loss": 0.75},
+        ("plain", 1): {"loss": 0.5},
+        ("bn", 0): {"loss": 0.25},
+        ("bn", 1): {"status": "diverged", "loss": math.nan},
+        ("bn", 2): {"status": "failed", "loss": 9.0},
+    }
+    finding = Finding("loss", claim="the loss is lower", endpoint="test:loss", better=better)
+    endpoint = endpoint_of(finding)
+    assert endpoint.label == "loss on the test images after the last epoch"
+    assert told(endpoint.measure(frames_of(STUDY, by_run(endings)))) == {
+        ("plain", 0, 0): 0.75,
+        ("plain", 0, 1): 0.5,
+        ("bn", 0, 0): 0.25,
+        ("bn", 0, 1): worst,
+    }
+
+
+def test_a_column_that_no_run_has_measured_has_no_value(frames_of: FramesOf) -> None:
+    frames = frames_of(STUDY, by_run({("plain", 0): {"loss": 0.75}}))
+    endpoint = endpoint_of(Finding("f1", claim="it is better", endpoint="test:f1", better="higher"))
+    assert math.isnan(told(endpoint.measure(frames))["plain", 0, 0])

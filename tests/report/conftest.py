@@ -204,6 +204,7 @@ def provenance_row(study: Study) -> Row:
                 "image_shape": [1, 32, 32],
             }
         ),
+        "findings": json.dumps({finding.name: finding.sha256 for finding in study.findings}),
     }
 
 

@@ -55,10 +55,19 @@ def test_an_accuracy_difference_is_in_percentage_points_with_the_digits_its_inte
     assert level(0.924, ACCURACY) == "92.40\N{NO-BREAK SPACE}%"
 
 
+def test_logarithms_are_shown_as_the_ratios_that_they_are() -> None:
+    errors = unit_of("log_error")
+    found = Interval(math.log(0.118), math.log(0.1049), math.log(1.2345), 0.95, 30)
+    assert effect(found, errors) == "0.12 × the errors"
+    assert limits(found, errors) == "0.10 to 1.23"
+    assert level(math.log(0.076), errors) == "7.60\N{NO-BREAK SPACE}%"
+    assert level(math.nan, errors) == "–"
+
+
 def test_one_difference_has_no_interval() -> None:
     single = Interval(-2.0, math.nan, math.nan, 0.95, 1)
-    assert effect(single, unit_of("convergence")) == "−2.00 epochs"
-    assert limits(single, unit_of("convergence")) == limits(None, ACCURACY) == "–"
+    assert effect(single, unit_of("epochs_to_threshold")) == "−2.00 epochs"
+    assert limits(single, unit_of("epochs_to_threshold")) == limits(None, ACCURACY) == "–"
 
 
 def test_words_are_listed_as_a_sentence_lists_them() -> None:

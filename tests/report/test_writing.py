@@ -65,6 +65,7 @@ def test_a_report_is_written_without_torch(whole: Any, tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from harness.design.factor import Factor
+from harness.design.finding import Finding
 from harness.design.study import Study
 from harness.design.variant import Variant
 from harness.report.writing import write_report

@@ -23,6 +23,7 @@ from harness.store.tables import PROVENANCE
 def a_call(**changes: Any) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "data": {"name": "digits", "sha256": "ab", "classes": 10},
+        "findings": {"accuracy": "cd"},
         "device": "cpu",
         "determinism": {"threads": 1, "tf32": False},
         "gpus": [],

@@ -73,7 +73,7 @@ def test_a_weight_has_a_place_a_value_and_a_gradient() -> None:
 
 def test_a_call_of_the_runner_says_where_its_numbers_come_from() -> None:
     texts = ("call_id", "study", "command", "harness", "versions", "git_commit", "hardware")
-    expected = dict.fromkeys((*texts, "determinism", "data"), TEXT)
+    expected = dict.fromkeys((*texts, "determinism", "data", "findings"), TEXT)
     assert types(PROVENANCE) == {**expected, "started_at": MOMENT, "git_dirty": pa.bool_()}
 
 

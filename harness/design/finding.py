@@ -1,0 +1,159 @@
+"""Declaration: a finding, which is a claim with the endpoint that decides it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from harness.design.settings import metric_names
+from harness.design.variant import check_name
+from harness.errors import InputError, nearest
+
+MEASURES = ("log_error", "accuracy", "epochs_to_threshold", "sign_flip_rate", "generalisation_gap")
+"""What an endpoint may measure by name; `findings/endpoints.py` says how each is made."""
+
+SPLITS = ("train", "probe", "validation", "test")
+OF_CURVES = ("loss", "accuracy")
+
+PRIMARY = "primary"
+"""The family that answers the study's question; `harness plan` counts its tests."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A claim about every variant against the baseline, declared before any run.
+
+    Attributes:
+        name: short, for links and tables.
+        claim: what is claimed of the variant, as a sentence: `test accuracy is higher`.
+        endpoint: the measure that decides it: one of `MEASURES`, or SPLIT:METRIC for a column of the curves
+            after the last epoch, such as `test:loss` or `test:f1`.
+        better: the direction of variant minus baseline that supports the claim.
+        margin: differences between −margin and margin mean nothing in practice; in the endpoint's unit.
+            With it a finding can end as `equivalent`; None where none was declared.
+        family: findings of one family are corrected together by Holm; the primary one answers the question.
+        source: where the claim comes from, to be printed.
+
+    Raises:
+        InputError: a name that can't be part of a link, an unknown endpoint, a margin that is not positive.
+    """
+
+    name: str
+    claim: str
+    endpoint: str
+    better: Literal["higher", "lower"]
+    margin: float | None = None
+    family: str = PRIMARY
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        check_name(self.name, what="finding")
+        check_name(self.family, what=f"finding {self.name!r}: family")
+        where = f"finding {self.name!r}"
+        if not isinstance(self.claim, str) or not self.claim.strip():
+            raise InputError(
+                f"{where}: claim = {self.claim!r}",
+                rule="a finding states what it claims, in words",
+                remedy="for instance claim='test accuracy is higher'",
+            )
+        split, _, metric = str(self.endpoint).partition(":")
+        if self.endpoint not in MEASURES and not (split in SPLITS and metric):
+            raise InputError(
+                f"{where}: endpoint = {self.endpoint!r}",
+                rule=f"an endpoint is one of {', '.join(MEASURES)}, or SPLIT:METRIC with a split of "
+                f"{', '.join(SPLITS)}, after the last epoch",
+                remedy=nearest(str(self.endpoint), [*MEASURES, "test:loss"]),
+            )
+        if self.better not in ("higher", "lower"):
+            raise InputError(
+                f"{where}: better = {self.better!r}",
+                rule="better is 'higher' or 'lower': the direction that supports the claim",
+                remedy="say which one it is",
+            )
+        if self.margin is not None and not _is_margin(self.margin):
+            raise InputError(
+                f"{where}: margin = {self.margin!r}",
+                rule="a margin is a number above 0, in the endpoint's unit: a difference smaller than that "
+                "means nothing in practice",
+                remedy="leave it out where you can't name one",
+            )
+
+    @property
+    def sha256(self) -> str:
+        """A hash of everything that was declared, by which a later change is noticed."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+def _is_margin(value: object) -> bool:
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
+    )
+
+
+def check_findings(
+    findings: Sequence[Finding], *, metrics: str | tuple[str, ...], validation: bool, where: str
+) -> None:
+    """Refuse findings that contradict each other or measure what the study does not.
+
+    Args:
+        findings: those of the study.
+        metrics: its setting of that name.
+        validation: whether the study sets images aside for validation.
+        where: names the study.
+
+    Raises:
+        InputError: equal names, none in the primary family, a metric or split that is not measured.
+    """
+    names = [finding.name for finding in findings]
+    if len(set(names)) < len(names):
+        raise InputError(
+            f"{where} has findings {names}",
+            rule="findings have different names",
+            remedy="name each of them once",
+        )
+    if not any(finding.family == PRIMARY for finding in findings):
+        raise InputError(
+            f"{where} has findings {names}, none of them of the family {PRIMARY!r}",
+            rule="the primary family answers the study's question",
+            remedy="declare the finding that matters most without `family`",
+        )
+    columns = (*OF_CURVES, *metric_names(metrics))
+    for finding in findings:
+        split, colon, metric = finding.endpoint.partition(":")
+        if colon and (metric not in columns or (split == "validation" and not validation)):
+            raise InputError(
+                f"{where}, finding {finding.name!r}: endpoint {finding.endpoint!r} is not measured",
+                rule=f"this study measures {', '.join(columns)}; on validation images only where "
+                "settings={'validation': ...} sets some aside",
+                remedy="name the metric in settings={'metrics': (...)}, or take another endpoint",
+            )
+
+
+ARTICLE = (
+    Finding(
+        name="accuracy",
+        claim="test accuracy is higher",
+        endpoint="log_error",
+        better="lower",
+        source="the article's first claim: 99.1 instead of 92.4 %",
+    ),
+    Finding(
+        name="convergence",
+        claim="training converges in fewer epochs",
+        endpoint="epochs_to_threshold",
+        better="lower",
+        source="the article's second claim",
+    ),
+    Finding(
+        name="smoothness",
+        claim="the descent is smoother",
+        endpoint="sign_flip_rate",
+        better="lower",
+        source="the article's third claim; the article shows two weights of one run",
+    ),
+)
+"""The article's three claims: what a study asks that declares no findings of its own."""
