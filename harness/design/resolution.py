@@ -14,10 +14,10 @@ def smallest_p(seeds: int) -> float:
     return min(1.0, 2.0 ** (1 - seeds))
 
 
-def seeds_needed(tests: int) -> int:
-    """The fewest seeds at which the smallest of so many p-values can pass Holm's correction."""
+def seeds_needed(tests: int, *, alpha: float = ALPHA) -> int:
+    """The fewest seeds at which the smallest of so many p-values can pass Holm's correction at an α."""
     seeds = 1
-    while smallest_p(seeds) * tests >= ALPHA:
+    while smallest_p(seeds) * tests >= alpha:
         seeds += 1
     return seeds
 
