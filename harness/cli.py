@@ -58,6 +58,9 @@ Assignments = Annotated[
         help="Levels of a factor, or one value of a factor, a setting, epochs or dataset.",
     ),
 ]
+Exploratory = Annotated[
+    bool, typer.Option("--exploratory", help="Go on though the seeds are too few for any p below 0.05.")
+]
 DataDir = Annotated[
     Path | None,
     typer.Option(
@@ -117,22 +120,30 @@ def plan(
     study: StudyName,
     seeds: Seeds = None,
     assignments: Assignments = None,
+    exploratory: Exploratory = False,
     results: ResultsDir = RESULTS,
     data_dir: DataDir = None,
 ) -> None:
     """Show what a study trains, how long it takes here, and the smallest effect it can detect."""
+    from harness.console.prospects import explain_prospects, prospects_table
+    from harness.findings.prospects import pilot, prospects
     from harness.runner.estimating import estimate
     from harness.search.recorded import runs_ahead
     from harness.store.machine import cores
     from harness.store.results import Results
 
     declared = _declared(study, assignments, seeds)
-    warning = check_seeds(declared)
+    warning = check_seeds(declared, exploratory=exploratory)
     folder = Results(results / declared.name)
     missing = runs_ahead(declared, folder, data_dir=data_dir)
     recorded = folder.runs(columns=("variant", "status", "wall_seconds", "epochs"))
     guess = estimate(missing, recorded=recorded, workers=cores())
     out.print(facts_table(plan_facts(declared, missing=len(missing), workers=cores(), guess=guess)))
+    shown = prospects(declared, pilot(declared, folder, data_dir=data_dir))
+    out.print()
+    out.print(prospects_table(shown))
+    for line in explain_prospects(shown):
+        out.print(line)
     if warning:
         err.print(f"[yellow]warning:[/] {warning}")
 
@@ -173,6 +184,7 @@ def run(
     no_mirror: Annotated[
         bool, typer.Option("--no-mirror", help="Leave Optuna out; `harness dashboard` catches up.")
     ] = False,
+    exploratory: Exploratory = False,
     results: ResultsDir = RESULTS,
     data_dir: DataDir = None,
 ) -> None:
@@ -184,7 +196,7 @@ def run(
     from harness.search.tuning import run_tuned
 
     declared = _declared(study, assignments, seeds)
-    warning = check_seeds(declared)
+    warning = check_seeds(declared, exploratory=exploratory)
     if warning:
         err.print(f"[yellow]warning:[/] {warning}")
     options = Options(

@@ -234,6 +234,36 @@ def test_six_seeds_run_with_a_warning_that_names_the_seeds_needed(harness: Harne
     assert "4 cells × 6 seeds = 24 runs" in said.out
 
 
+def test_too_few_seeds_are_refused_unless_the_user_knows(harness: Harness) -> None:
+    refused = harness("run", "tiny", "--seeds", "5")
+    assert refused.status == 2
+    assert "--exploratory goes on without a test" in refused.err
+    planned = harness("plan", "tiny", "--seeds", "5", "--exploratory")
+    assert planned.status == 0
+    assert "no effect is large enough" in planned.out
+    assert "warning: 5 seeds: the smallest p after Holm's correction for 3 findings is 0.19" in planned.err
+    assert harness("run", "tiny", "--seeds", "5", "--exploratory", "--workers", "0").status == 0
+    assert "With 5 pairs of seeds the smallest p after the correction" in _report_of(harness, "--seeds", "5")
+
+
+def test_the_plan_tells_what_each_finding_can_show_and_learns_from_the_first_seeds(harness: Harness) -> None:
+    before = harness("plan", "tiny", "--seeds", "8").out
+    # dz = 1.557 at 8 pairs and 0.05 / 3: see tests/stats/test_power.py
+    assert [line.split()[:6] for line in before.splitlines() if " dz = " in line] == [
+        [name, "primary", "8", "0.023", "dz", "="] for name in ("accuracy", "convergence", "smoothness")
+    ]
+    assert "in its unit" not in before
+    assert harness("run", "tiny", "--workers", "0").status == 0
+    after = harness("plan", "tiny", "--seeds", "8").out
+    assert "in its unit" in after
+    assert "with the spread of the 6 pairs so far" in after
+
+
+def _report_of(harness: Harness, *words: str) -> str:
+    assert harness("report", "tiny", *words).status == 0
+    return Path("reports/tiny.html").read_text()
+
+
 def test_set_and_seeds_narrow_or_widen_a_study_for_one_call(harness: Harness) -> None:
     assert "2 cells × 6 seeds = 12 runs" in harness("plan", "tiny", "--set", "lr=0.1").out
     assert (

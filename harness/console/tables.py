@@ -12,7 +12,6 @@ from rich.text import Text
 
 from harness.console.searches import search_facts
 from harness.console.words import duration
-from harness.design.resolution import ALPHA, smallest_p, tests_in_family
 from harness.design.study import Study
 
 if TYPE_CHECKING:  # `list` answers without pyarrow and scipy
@@ -75,7 +74,7 @@ def design_facts(study: Study) -> list[tuple[str, str]]:
 
 
 def plan_facts(study: Study, *, missing: int, workers: int, guess: Estimate) -> list[tuple[str, str]]:
-    """What a study costs here and what it can show, line by line.
+    """What a study costs here, line by line.
 
     Args:
         study: the declaration.
@@ -83,22 +82,11 @@ def plan_facts(study: Study, *, missing: int, workers: int, guess: Estimate) -> 
         workers: how many train side by side.
         guess: the time they take.
     """
-    from harness.stats.power import detectable_effect
-
-    family, pairs = tests_in_family(study), study.seeds
-    effect, corrected = (detectable_effect(pairs, alpha=a) for a in (ALPHA, ALPHA / family))
     time = guess.basis if not guess.seconds else f"about {duration(guess.seconds)} ({guess.basis})"
     return [
         *design_facts(study),
         ("packs", f"{missing:,} (one run each) still to train, {workers} at a time on CPU cores"),
         ("time here", time),
-        ("smallest p", f"{smallest_p(pairs):.2g} (exact sign-flip test on {pairs} pairs)"),
-        ("after Holm", f"{min(1.0, smallest_p(pairs) * family):.2g} (family of {family} tests)"),
-        (
-            "detectable",
-            f"dz = {effect:.2f} at 80 % power, {corrected:.2f} after correction: mean difference in standard "
-            "deviations of the differences (paired t; sign-flip needs a little more)",
-        ),
     ]
 
 

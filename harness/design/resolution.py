@@ -28,20 +28,24 @@ def tests_in_family(study: Study) -> int:
     return primary * (len(study.variants) - 1)
 
 
-def check_seeds(study: Study) -> str | None:
+def check_seeds(study: Study, *, exploratory: bool = False) -> str | None:
     """A warning where only the correction is out of reach, None where all is well.
+
+    Args:
+        study: the declaration.
+        exploratory: whether the user knows that no claim can be decided; he is warned then.
 
     Raises:
         InputError: no p below 0.05 is possible with so few seeds.
     """
     fewest = seeds_needed(1)
-    if study.seeds < fewest:
+    if study.seeds < fewest and not exploratory:
         raise InputError(
             f"study {study.name!r} has {study.seeds} seeds",
             rule=f"with {study.seeds} paired seeds an exact test gives no p below "
             f"{smallest_p(study.seeds):.3g}; p < {ALPHA} needs {fewest} seeds",
             remedy=f"use {fewest} seeds or more; {seeds_needed(tests_in_family(study))} to pass the "
-            f"correction for {tests_in_family(study)} findings",
+            f"correction for {tests_in_family(study)} findings; --exploratory goes on without a test",
         )
     tests = tests_in_family(study)
     if study.seeds < seeds_needed(tests):

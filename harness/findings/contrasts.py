@@ -16,11 +16,12 @@ from harness.design.finding import Finding
 from harness.design.resolution import ALPHA
 from harness.findings.endpoints import Endpoint, endpoint_of
 from harness.findings.frames import StudyFrames
-from harness.stats.effects import paired_improvement
+from harness.stats.effects import cohens_dz, paired_improvement
 from harness.stats.equivalence import two_one_sided_tests
 from harness.stats.families import holm
 from harness.stats.intervals import t_interval
 from harness.stats.paired import sign_flip_test
+from harness.stats.power import pairs_needed
 from harness.stats.results import Interval, TestResult
 
 Verdict = Literal["supported", "contradicted", "equivalent", "undecided", "not measured"]
@@ -46,6 +47,9 @@ class Contrast:
         p_adjusted: after Holm over the finding's family; NaN without pairs.
         equivalence_adjusted: the same among the family's tests of margins.
         verdict: what the tests say of the claim.
+        seeds_to_decide: of an undecided claim, at how many seeds a difference as large as the one seen, with
+            the same spread, would be found with a power of 80 %; None where that would take over 10,000,
+            where the differences have no spread, and for other verdicts.
         declared: whether the finding, as it stands, was declared before the first of these runs; else it is
             exploratory.
         remark: this study's own figures on the measure, in words; may be empty.
@@ -64,6 +68,7 @@ class Contrast:
     p_adjusted: float
     equivalence_adjusted: float
     verdict: Verdict
+    seeds_to_decide: int | None
     declared: bool
     remark: str = ""
 
@@ -95,7 +100,7 @@ def _corrected(family: list[Contrast]) -> list[Contrast]:
     """The contrasts of a family with adjusted p-values and verdicts, in their order."""
     differences = holm([contrast.test.p if contrast.test else math.nan for contrast in family])
     equivalences = holm([contrast.equivalence for contrast in family])
-    return [
+    judged = [
         replace(
             contrast,
             p_adjusted=float(p),
@@ -104,6 +109,7 @@ def _corrected(family: list[Contrast]) -> list[Contrast]:
         )
         for contrast, p, same in zip(family, differences, equivalences, strict=True)
     ]
+    return [replace(contrast, seeds_to_decide=_seeds_to_decide(contrast, len(family))) for contrast in judged]
 
 
 def paired_by_seed(values: pd.DataFrame, *, baseline: str, variant: str, cells: int) -> pd.DataFrame:
@@ -131,6 +137,13 @@ def paired_by_seed(values: pd.DataFrame, *, baseline: str, variant: str, cells: 
     return pairs.assign(difference=pairs["variant"] - pairs["baseline"])
 
 
+def _seeds_to_decide(contrast: Contrast, tests: int) -> int | None:
+    if contrast.verdict != "undecided":
+        return None
+    effect = cohens_dz(contrast.pairs["difference"])
+    return pairs_needed(effect, alpha=ALPHA / tests) if np.isfinite(effect) and effect else None
+
+
 def _contrast(finding: Finding, values: pd.DataFrame, variant: str, frames: StudyFrames) -> Contrast:
     study, endpoint = frames.study, endpoint_of(finding)
     cells = study.size // (study.seeds * len(study.variants))
@@ -154,6 +167,7 @@ def _contrast(finding: Finding, values: pd.DataFrame, variant: str, frames: Stud
         p_adjusted=math.nan,
         equivalence_adjusted=math.nan,
         verdict="not measured",
+        seeds_to_decide=None,
         declared=was_declared(finding, frames),
         remark=endpoint.remark(frames),
     )

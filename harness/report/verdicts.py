@@ -118,7 +118,7 @@ def make_card(contrast: Contrast) -> Card:
         verdict=contrast.verdict,
         kind=contrast.verdict.replace(" ", "-"),
         icon=ICONS[contrast.verdict],
-        standing="" if contrast.declared else EXPLORATORY,
+        standing=_standing(contrast),
         number=effect(contrast.interval, unit, named=False),
         unit=unit.name,
         limits=limits(contrast.interval, unit),
@@ -212,6 +212,13 @@ def _evidence(contrast: Contrast) -> str:
     unit = unit_of(contrast.finding.endpoint)
     text = f"{effect(contrast.interval, unit)}, {p_statement(contrast.p_adjusted, name='adjusted p')}"
     return text if contrast.declared else f"{text}, {EXPLORATORY}"
+
+
+def _standing(contrast: Contrast) -> str:
+    parts = [] if contrast.declared else [EXPLORATORY]
+    if contrast.seeds_to_decide:
+        parts.append(f"{contrast.seeds_to_decide:,} seeds would find a difference of this size")
+    return "; ".join(parts)
 
 
 def _comparison(contrast: Contrast) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from statsmodels.stats.power import TTestPower
 
 from harness.design.factor import Factor
 from harness.design.finding import Finding
@@ -364,6 +365,24 @@ def test_the_improvement_is_the_share_of_pairs_in_the_direction_of_the_claim(fra
     _, convergence, _ = compare(frames_of(PAIR, ending_of))
     assert convergence.improvement is not None
     assert convergence.improvement.estimate == pytest.approx(4.5 / 7)
+
+
+def test_an_undecided_claim_names_the_seeds_at_which_the_difference_seen_would_be_found(
+    frames_of: FramesOf,
+) -> None:
+    gains = [0.03, -0.01, 0.02, 0.0, 0.03, -0.02, 0.01]
+
+    def ending_of(run: Run) -> Ending:
+        return {"accuracy": 0.8 + (gains[run.seed] if run.cell.variant == "bn" else 0.0)}
+
+    finding = Finding("accuracy", claim="?", endpoint="accuracy", better="higher")
+    (contrast,) = compare(frames_of(replace(PAIR, findings=(finding,)), ending_of))
+    dz = float(np.mean(gains) / np.std(gains, ddof=1))
+    needed = TTestPower().solve_power(dz, power=0.8, alpha=0.05)
+    assert contrast.verdict == "undecided"
+    assert contrast.seeds_to_decide == pytest.approx(math.ceil(needed), abs=1)
+    same = compare(frames_of(replace(PAIR, name="same"), lambda _: {"accuracy": 0.8}))
+    assert [one.seeds_to_decide for one in same] == [None] * 3
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ def contrast(claim: int, verdict: Word, mean: float = 0.0, variant: str = "bn", 
         "p_adjusted": 0.0117 if measured else math.nan,
         "equivalence_adjusted": math.nan,
         "verdict": verdict,
+        "seeds_to_decide": None,
         "declared": True,
     }
     return Contrast(**{**facts, **changes})
@@ -94,6 +95,12 @@ def test_a_claim_that_came_late_is_called_exploratory() -> None:
     assert "exploratory: declared or changed after the first of these runs" in answer
     assert make_card(found).standing.startswith("exploratory")
     assert make_card(contrast(0, "supported", -2.133)).standing == ""
+
+
+def test_an_undecided_claim_names_the_seeds_that_would_decide_it() -> None:
+    card = make_card(contrast(1, "undecided", -0.2, seeds_to_decide=1234))
+    assert card.standing == "1,234 seeds would find a difference of this size"
+    assert make_card(contrast(1, "undecided", -0.2)).standing == ""
 
 
 def test_the_answer_speaks_of_the_primary_family_alone() -> None:

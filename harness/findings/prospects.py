@@ -1,0 +1,116 @@
+"""Edge: what a study can show of each finding, before it is run or while it runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from harness.design.finding import Finding
+from harness.design.resolution import ALPHA, smallest_p
+from harness.design.study import Study
+from harness.findings.contrasts import Contrast, compare
+from harness.findings.frames import load_frames
+from harness.stats.power import MOST_PAIRS, pairs_needed, smallest_detectable
+from harness.store.ledger import open_ledger
+from harness.store.results import Results
+
+POWER = 0.8
+FEWEST_PILOTS = 3
+"""Pairs from which a spread is taken; that of fewer says nothing."""
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """What a number of seeds can show of one variant on one finding, after Holm's correction in its family.
+
+    Attributes:
+        finding: what is claimed.
+        variant: of whom.
+        pairs: the declared seeds.
+        smallest_p: the smallest adjusted p that so many pairs can give.
+        detectable: the mean difference, in standard deviations of the differences (Cohen's dz), that the
+            sign-flip test finds with a power of 80 % at the level of the smallest p in its family; inf where
+            no difference is large enough.
+        spread: standard deviation of the paired differences of the seeds so far; NaN with fewer than three.
+        pilots: pairs that the spread is taken from.
+        seeds_for_margin: the seeds at which a difference as large as the declared margin is found, given the
+            spread; None without margin or spread, `MOST_PAIRS` where more are needed than that.
+    """
+
+    finding: Finding
+    variant: str
+    pairs: int
+    smallest_p: float
+    detectable: float
+    spread: float
+    pilots: int
+    seeds_for_margin: int | None
+
+
+def prospects(study: Study, contrasts: Sequence[Contrast] = ()) -> list[Prospect]:
+    """What each finding's tests can show.
+
+    Args:
+        study: the declaration.
+        contrasts: of the seeds that are there already, for the spread.
+    """
+    others = [variant.name for variant in study.variants if variant.name != study.baseline]
+    so_far = {(contrast.finding.name, contrast.variant): contrast for contrast in contrasts}
+    return [
+        _prospect(finding, other, study, so_far.get((finding.name, other)))
+        for finding in study.findings
+        for other in others
+    ]
+
+
+def pilot(study: Study, results: Results, *, data_dir: Path | None = None) -> list[Contrast]:
+    """The contrasts of the seeds that are recorded; none where nothing is.
+
+    Args:
+        study: the declaration.
+        results: its folder.
+        data_dir: where the user keeps data.
+
+    Raises:
+        StoreError: a file is damaged.
+    """
+    if not open_ledger(study, results, data_dir=data_dir).status:
+        return []
+    return compare(load_frames(study, results.folder, data_dir=data_dir))
+
+
+def tests_beside(finding: Finding, study: Study) -> int:
+    """How many tests Holm's correction spans in the finding's family."""
+    return sum(one.family == finding.family for one in study.findings) * (len(study.variants) - 1)
+
+
+def _prospect(finding: Finding, variant: str, study: Study, contrast: Contrast | None) -> Prospect:
+    tests, pilots = tests_beside(finding, study), 0 if contrast is None else len(contrast.pairs)
+    spread = math.nan
+    if contrast is not None and pilots >= FEWEST_PILOTS:
+        spread = float(contrast.pairs["difference"].std(ddof=1))
+    needed = None
+    if finding.margin and spread > 0:
+        needed = _pairs_needed(finding.margin / spread, tests) or MOST_PAIRS
+    return Prospect(
+        finding=finding,
+        variant=variant,
+        pairs=study.seeds,
+        smallest_p=min(1.0, smallest_p(study.seeds) * tests),
+        detectable=_detectable(study.seeds, tests),
+        spread=spread,
+        pilots=pilots,
+        seeds_for_margin=needed,
+    )
+
+
+@cache
+def _detectable(pairs: int, tests: int) -> float:
+    return smallest_detectable(pairs, alpha=ALPHA / tests, power=POWER)
+
+
+def _pairs_needed(effect: float, tests: int) -> int | None:
+    return pairs_needed(effect, alpha=ALPHA / tests, power=POWER)
