@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,13 @@ from PIL import Image
 from harness.data.dataset import Dataset, Split
 from harness.design.run import Cell, Run
 from harness.design.settings import Value
+
+for _name in (
+    "COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "CLICOLOR_FORCE", "PY_COLORS", "TTY_COMPATIBLE",
+    "TTY_INTERACTIVE", "GITHUB_ACTIONS", "HARNESS_STORAGE",
+):  # fmt: skip
+    # What differs from user to user. rich and typer look when harness.cli is imported: before any fixture.
+    os.environ.pop(_name, None)
 
 DECLARATION = """
 from harness import Factor, Study, Variant

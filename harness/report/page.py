@@ -13,9 +13,11 @@ from markupsafe import Markup
 from harness.design.study import Study
 from harness.findings.contrasts import Contrast
 from harness.findings.frames import StudyFrames
+from harness.findings.interactions import Interaction
 from harness.report.curves import curves_picture, measure_curves
 from harness.report.entries import Entry
 from harness.report.forest import LevelRow, forest_picture, level_rows
+from harness.report.interplay import InteractionRow, interaction_rows
 from harness.report.limits import Limit, find_limits
 from harness.report.methods import describe_methods, describe_settings
 from harness.report.origins import Origins, describe_origins
@@ -40,6 +42,7 @@ class Report:
     curves: Picture | None
     forest: Picture | None
     levels: list[LevelRow]
+    interactions: list[InteractionRow]
     paths: Picture | None
     methods: list[Entry]
     settings: list[Entry]
@@ -49,7 +52,12 @@ class Report:
 
 
 def compose(
-    frames: StudyFrames, *, contrasts: list[Contrast], effects: pd.DataFrame, words: Sequence[str]
+    frames: StudyFrames,
+    *,
+    contrasts: list[Contrast],
+    effects: pd.DataFrame,
+    interplay: list[Interaction],
+    words: Sequence[str],
 ) -> Report:
     """Everything that the report shows.
 
@@ -57,6 +65,7 @@ def compose(
         frames: what was measured.
         contrasts: of `compare`.
         effects: of `effect_by_level`.
+        interplay: of `interactions`.
         words: the study as the user names it on the command line, and what narrows it.
     """
     study = frames.study
@@ -71,6 +80,7 @@ def compose(
         curves=curves_picture(curves, palette=palette) if curves else None,
         forest=forest_picture(effects, study=study, palette=palette),
         levels=level_rows(effects),
+        interactions=interaction_rows(interplay),
         paths=paths_picture(paths, palette=palette, levels=_first_levels(study)) if paths else None,
         methods=describe_methods(study, contrasts),
         settings=describe_settings(study),

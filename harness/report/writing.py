@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.design.study import Study
 from harness.findings.contrasts import compare
 from harness.findings.frames import load_frames
+from harness.findings.interactions import interactions
 from harness.findings.levels import effect_by_level
 from harness.report.page import compose, render
 from harness.store.files import write_whole
@@ -40,6 +41,7 @@ def write_report(
         frames,
         contrasts=compare(frames),
         effects=effect_by_level(frames),
+        interplay=interactions(frames),
         words=words or (study.name,),
     )
     path = out / f"{study.name}.html"

@@ -73,7 +73,7 @@ def call(project: Path) -> Iterator[subprocess.Popen[str]]:
     ("number", "status"),
     [
         (signal.SIGINT, 130),
-        (signal.SIGTERM, 143),
+        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.faults),
         pytest.param(signal.SIGHUP, 129, marks=pytest.mark.faults),
         (signal.SIGKILL, -9),
     ],

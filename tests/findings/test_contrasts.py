@@ -22,6 +22,7 @@ from harness.design.study import Study
 from harness.design.variant import Variant
 from harness.findings.contrasts import Contrast, compare, paired_by_seed
 from harness.findings.frames import StudyFrames, load_frames
+from tests.findings.loops import holm_by_steps
 
 Ending = dict[str, Any]
 FramesOf = Callable[..., StudyFrames]
@@ -115,15 +116,6 @@ class MadeUp:
             if len(sides) == 2:
                 found[seed] = (sides[0], sides[1])
         return found
-
-
-def holm_by_steps(raw: list[float]) -> list[float]:
-    """Holm's adjusted p: the running maximum of (m − k + 1) × p over the sorted p, at most 1."""
-    adjusted, highest = [0.0] * len(raw), 0.0
-    for rank, index in enumerate(sorted(range(len(raw)), key=raw.__getitem__)):
-        highest = max(highest, min(1.0, (len(raw) - rank) * raw[index]))
-        adjusted[index] = highest
-    return adjusted
 
 
 def sign_flip(differences: list[float]) -> float:

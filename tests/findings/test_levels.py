@@ -23,6 +23,7 @@ from harness.design.study import Study
 from harness.design.variant import Variant
 from harness.findings.frames import StudyFrames, load_frames
 from harness.findings.levels import effect_by_level
+from tests.findings.loops import holm_by_steps
 
 Ending = dict[str, Any]
 FramesOf = Callable[..., StudyFrames]
@@ -85,15 +86,6 @@ class MadeUp:
         ends = [self.endings[(variant, *cell, seed)]["status"] for cell in cells for seed in range(6)]
         tried = [end for end in ends if end != "failed"]
         return tried.count("diverged") / len(tried)
-
-
-def holm_by_steps(raw: list[float]) -> list[float]:
-    """Holm's adjusted p: the running maximum of (m − k + 1) × p over the sorted p, at most 1."""
-    adjusted, highest = [0.0] * len(raw), 0.0
-    for rank, index in enumerate(sorted(range(len(raw)), key=raw.__getitem__)):
-        highest = max(highest, min(1.0, (len(raw) - rank) * raw[index]))
-        adjusted[index] = highest
-    return adjusted
 
 
 def test_every_row_agrees_with_plain_loops_and_the_table_is_one_family(frames_of: FramesOf) -> None:
