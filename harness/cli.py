@@ -16,6 +16,18 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from harness.console.options import (
+    REPORTS,
+    RESULTS,
+    Assignments,
+    DataDir,
+    Exploratory,
+    ReportsDir,
+    ResultsDir,
+    Seeds,
+    Storage,
+    StudyName,
+)
 from harness.console.searches import search_table, tuning_runs_table
 from harness.console.tables import (
     facts_table,
@@ -47,40 +59,6 @@ app = typer.Typer(
 )
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
-
-StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A name in studies/, or a path to a file.")]
-Seeds = Annotated[int | None, typer.Option("--seeds", help="Number of seeds, instead of the declared one.")]
-Assignments = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="NAME=A[,B]",
-        help="Levels of a factor, or one value of a factor, a setting, epochs or dataset.",
-    ),
-]
-Exploratory = Annotated[
-    bool, typer.Option("--exploratory", help="Go on though the seeds are too few for any p below 0.05.")
-]
-DataDir = Annotated[
-    Path | None,
-    typer.Option(
-        "--data-dir",
-        help="Where your data are; default: HARNESS_DATA. Then the cache is looked at, then the network.",
-    ),
-]
-ResultsDir = Annotated[Path, typer.Option("--results", help="Folder of results.")]
-RESULTS = Path("results")
-ReportsDir = Annotated[Path, typer.Option("--out", help="Folder of reports.")]
-REPORTS = Path("reports")
-Storage = Annotated[
-    str | None,
-    typer.Option(
-        "--storage",
-        metavar="URL",
-        envvar="HARNESS_STORAGE",
-        help="Database of the Optuna mirror; default: optuna.db beside the results.",
-    ),
-]
 
 
 def main() -> None:

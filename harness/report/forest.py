@@ -1,9 +1,9 @@
-"""Computation: the effect on accuracy at each level of each factor, as rows and as a forest."""
+"""Computation: the effect on accuracy by level and by combination, as rows and as a forest."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from harness.stats.results import Interval
 UNIT = unit_of("accuracy")
 
 Record = Mapping[Hashable, Any]
-"""A row of `effect_by_level`."""
+"""A row of `effect_by_level` or `effect_by_cell`."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,36 @@ class LevelRow:
 def level_rows(effects: pd.DataFrame) -> list[LevelRow]:
     """The table of `effect_by_level` in words and digits; empty for a study without factors."""
     return [_row(record) for record in effects.to_dict("records")]
+
+
+@dataclass(frozen=True)
+class CellRow:
+    """One line of the table of combinations, as it is shown; `levels` in the order of the factors."""
+
+    levels: tuple[str, ...]
+    variant: str
+    difference: str
+    limits: str
+    p: str
+    p_adjusted: str
+    n: int
+
+
+def cell_rows(effects: pd.DataFrame, *, cells: Sequence[Mapping[str, object]]) -> list[CellRow]:
+    """The table of `effect_by_cell` in words and digits; empty for a study of one combination."""
+    return [
+        CellRow(
+            levels=tuple(str(level) for level in cells[record["cell"]].values()),
+            variant=record["variant"],
+            difference=effect(_interval(record), UNIT, named=False),
+            limits=limits(_interval(record), UNIT),
+            p=p_value(record["p"]),
+            p_adjusted=p_value(record["p_adjusted"]),
+            n=record["n"],
+        )
+        for record in effects.to_dict("records")
+        if len(cells) > 1
+    ]
 
 
 def _row(record: Record) -> LevelRow:

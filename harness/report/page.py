@@ -16,7 +16,7 @@ from harness.findings.frames import StudyFrames
 from harness.findings.interactions import Interaction
 from harness.report.curves import curves_picture, measure_curves
 from harness.report.entries import Entry
-from harness.report.forest import LevelRow, forest_picture, level_rows
+from harness.report.forest import CellRow, LevelRow, cell_rows, forest_picture, level_rows
 from harness.report.interplay import InteractionRow, interaction_rows
 from harness.report.limits import Limit, find_limits
 from harness.report.methods import describe_methods, describe_settings
@@ -43,6 +43,7 @@ class Report:
     forest: Picture | None
     levels: list[LevelRow]
     interactions: list[InteractionRow]
+    cells: list[CellRow]
     paths: Picture | None
     methods: list[Entry]
     settings: list[Entry]
@@ -57,6 +58,7 @@ def compose(
     contrasts: list[Contrast],
     effects: pd.DataFrame,
     interplay: list[Interaction],
+    by_cell: pd.DataFrame,
     words: Sequence[str],
 ) -> Report:
     """Everything that the report shows.
@@ -66,6 +68,7 @@ def compose(
         contrasts: of `compare`.
         effects: of `effect_by_level`.
         interplay: of `interactions`.
+        by_cell: of `effect_by_cell`.
         words: the study as the user names it on the command line, and what narrows it.
     """
     study = frames.study
@@ -81,6 +84,7 @@ def compose(
         forest=forest_picture(effects, study=study, palette=palette),
         levels=level_rows(effects),
         interactions=interaction_rows(interplay),
+        cells=cell_rows(by_cell, cells=frames.cells),
         paths=paths_picture(paths, palette=palette, levels=_first_levels(study)) if paths else None,
         methods=describe_methods(study, contrasts),
         settings=describe_settings(study),

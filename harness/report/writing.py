@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.design.study import Study
+from harness.findings.cells import effect_by_cell
 from harness.findings.contrasts import compare
 from harness.findings.frames import load_frames
 from harness.findings.interactions import interactions
@@ -42,6 +43,7 @@ def write_report(
         contrasts=compare(frames),
         effects=effect_by_level(frames),
         interplay=interactions(frames),
+        by_cell=effect_by_cell(frames),
         words=words or (study.name,),
     )
     path = out / f"{study.name}.html"

@@ -47,10 +47,13 @@ def test_each_cell_has_its_own_pairs(frames_of: Callable[..., StudyFrames]) -> N
     )
     assert (second["cell"], second["n"]) == (1, 1)
     assert second["difference"] == pytest.approx(0.1 - 0.5)  # chance, minus plain's seed 0
+    # Three differences of one sign: 2 of 2³ patterns; a single one says nothing. Two tests in the family.
+    assert (first["p"], second["p"]) == (0.25, 1.0)
+    assert (first["p_adjusted"], second["p_adjusted"]) == (0.5, 1.0)
 
 
 def test_a_cell_without_a_pair_has_no_row(frames_of: Callable[..., StudyFrames]) -> None:
     only_plain = frames_of(STUDY, lambda run: {"accuracy": 0.5} if run.cell.variant == "plain" else None)
     effects = effect_by_cell(only_plain)
-    assert list(effects.columns) == ["cell", "variant", "difference", "low", "high", "n"]
+    assert list(effects.columns) == ["cell", "variant", "difference", "low", "high", "p", "n", "p_adjusted"]
     assert effects.empty

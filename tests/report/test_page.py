@@ -86,6 +86,43 @@ def test_the_effect_at_a_level_is_that_of_its_runs(whole: Any, page: Any) -> Non
     assert f"at 0.1 +{mean:.{digits}f} percentage points (bn, 8 pairs)" in page.text
 
 
+def difference_of(recorded: Any, seed: int, **levels: object) -> float:
+    """bn minus plain, in percentage points, of the one run of each with these levels."""
+    values = {}
+    for row in recorded.runs:
+        if row["seed"] == seed and all(row[name] == level for name, level in levels.items()):
+            values[row["variant"]] = 100 * row["test_accuracy"]
+    return float(values["bn"] - values["plain"])
+
+
+def test_the_effect_in_each_combination_is_that_of_its_runs(whole: Any, page: Any) -> None:
+    names = [factor.name for factor in whole.study.factors]
+    for levels in itertools.product(*(factor.levels for factor in whole.study.factors)):
+        given = dict(zip(names, levels, strict=True))
+        points = [difference_of(whole, seed, **given) for seed in range(8)]
+        mean = sum(points) / 8
+        low, high = stats.t.interval(0.95, 7, mean, stats.sem(points))
+        digits = max(1, 1 - math.floor(math.log10((high - low) / 2)))
+        cells = "".join(f'<td class="n">{level}</td>' for level in levels)
+        shown = f"{mean:+.{digits}f}".replace("-", "−")
+        assert f'{cells}<td>bn</td><td class="n">{shown}</td>' in page.source
+
+
+def test_a_change_with_a_factor_is_a_contrast_of_each_seed(whole: Any, page: Any) -> None:
+    slopes = []
+    for seed in range(8):
+        effects = [
+            sum(difference_of(whole, seed, lr=rate, dropout=dropout) for dropout in (0.0, 0.25)) / 2
+            for rate in (0.01, 0.1)
+        ]
+        slopes.append(effects[-1] - effects[0])  # 0.01 to 0.1: one factor of ten
+    mean = sum(slopes) / 8
+    low, high = stats.t.interval(0.95, 7, mean, stats.sem(slopes))
+    digits = max(1, 1 - math.floor(math.log10((high - low) / 2)))
+    shown = f"{mean:+.{digits}f}".replace("-", "−")
+    assert re.search(rf'<td>per factor of ten</td><td class="n">{re.escape(shown)}</td>', page.source)
+
+
 def test_markup_in_a_question_and_in_an_error_is_shown_as_text(report_parts: Any, tmp_path: Path) -> None:
     evil = "<script>alert(1)</script>"
     study = report_parts.small_study(factors=(), question=evil)
