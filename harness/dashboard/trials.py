@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, create_trial
 
 from harness.dashboard.entries import Entry
 from harness.dashboard.pictures import CURVE_ATTRIBUTE
-from harness.design.settings import Scalar
+from harness.design.factor import Factor
 from harness.design.study import Study
 
 KEYS = ("run_id", "cell")
@@ -25,9 +25,6 @@ KEYS = ("run_id", "cell")
 POINTS = "points"
 """The user attribute that holds the length of the curve, so that a curve which lost points is noticed."""
 
-LOG_FROM = 10
-"""The ratio of the highest to the lowest level from which a parameter is shown on a logarithmic scale."""
-
 
 def parameters_of(study: Study) -> dict[str, BaseDistribution]:
     """The variant and the factors as Optuna's distributions.
@@ -35,18 +32,18 @@ def parameters_of(study: Study) -> dict[str, BaseDistribution]:
     Numbers are ranges: Optuna refuses a choice that it has not seen before, but widens a range.
     """
     variants = CategoricalDistribution([variant.name for variant in study.variants])
-    return {"variant": variants, **{factor.name: _distribution(factor.levels) for factor in study.factors}}
+    return {"variant": variants, **{factor.name: _distribution(factor) for factor in study.factors}}
 
 
-def _distribution(levels: tuple[Scalar, ...]) -> BaseDistribution:
+def _distribution(factor: Factor) -> BaseDistribution:
+    levels = factor.levels
     if isinstance(levels[0], bool | str):
         return CategoricalDistribution(list(levels))
     numbers = [level for level in levels if not isinstance(level, str)]
     low, high = min(numbers), max(numbers)
-    log = low > 0 and high >= LOG_FROM * low
     if isinstance(low, int) and isinstance(high, int):
-        return IntDistribution(low, high, log=log)
-    return FloatDistribution(low, high, log=log)
+        return IntDistribution(low, high, log=factor.logarithmic)
+    return FloatDistribution(low, high, log=factor.logarithmic)
 
 
 def trial_of(entry: Entry, parameters: Mapping[str, BaseDistribution]) -> FrozenTrial:

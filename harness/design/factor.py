@@ -21,6 +21,10 @@ RESERVED = frozenset(
 """The fixed columns of the `runs` table, and `cell`, which analyses add; no factor may shadow them."""
 
 
+LOG_FROM = 10
+"""The ratio of the highest to the lowest level from which a factor counts by its logarithm."""
+
+
 @dataclass(frozen=True)
 class Factor:
     """A setting that the study varies, with the levels it takes.
@@ -71,6 +75,14 @@ class Factor:
                 rule="levels differ from each other",
                 remedy="name each level once",
             )
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether the levels are numbers above zero of which the highest is ten times the lowest or more."""
+        if self.kind in (bool, str):
+            return False
+        numbers = [float(level) for level in self.levels]
+        return min(numbers) > 0 and max(numbers) >= LOG_FROM * min(numbers)
 
     @property
     def kind(self) -> type[Scalar]:

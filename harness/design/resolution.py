@@ -22,10 +22,10 @@ def seeds_needed(tests: int, *, alpha: float = ALPHA) -> int:
     return seeds
 
 
-def tests_in_family(study: Study) -> int:
-    """How many tests Holm's correction spans: the primary findings, for each variant beside the baseline."""
-    primary = sum(finding.family == PRIMARY for finding in study.findings)
-    return primary * (len(study.variants) - 1)
+def family_size(study: Study, *, family: str = PRIMARY) -> int:
+    """How many tests Holm's correction spans: a family's findings, for each variant beside the baseline."""
+    findings = sum(finding.family == family for finding in study.findings)
+    return findings * (len(study.variants) - 1)
 
 
 def check_seeds(study: Study, *, exploratory: bool = False) -> str | None:
@@ -44,10 +44,10 @@ def check_seeds(study: Study, *, exploratory: bool = False) -> str | None:
             f"study {study.name!r} has {study.seeds} seeds",
             rule=f"with {study.seeds} paired seeds an exact test gives no p below "
             f"{smallest_p(study.seeds):.3g}; p < {ALPHA} needs {fewest} seeds",
-            remedy=f"use {fewest} seeds or more; {seeds_needed(tests_in_family(study))} to pass the "
-            f"correction for {tests_in_family(study)} findings; --exploratory goes on without a test",
+            remedy=f"use {fewest} seeds or more; {seeds_needed(family_size(study))} to pass the "
+            f"correction for {family_size(study)} findings; --exploratory goes on without a test",
         )
-    tests = tests_in_family(study)
+    tests = family_size(study)
     if study.seeds < seeds_needed(tests):
         return (
             f"{study.seeds} seeds: the smallest p after Holm's correction for {tests} findings is "

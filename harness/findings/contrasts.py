@@ -175,10 +175,9 @@ def _contrast(finding: Finding, values: pd.DataFrame, variant: str, frames: Stud
 
 def was_declared(finding: Finding, frames: StudyFrames) -> bool:
     """Whether the first call that trained any of these runs recorded the finding as it stands."""
-    calls = frames.provenance[frames.provenance["call_id"].isin(frames.runs["call_id"])]
-    if calls.empty:
+    if frames.calls.empty:
         return False
-    recorded = calls.sort_values("started_at")["findings"].iloc[0]
+    recorded = frames.calls["findings"].iloc[0]
     return finding.sha256 in json.loads(recorded or "{}").values()
 
 

@@ -157,7 +157,7 @@ def _facts_of_data(frames: StudyFrames) -> dict[str, int]:
     Raises:
         StoreError: none of these calls is recorded.
     """
-    calls = frames.provenance[frames.provenance["call_id"].isin(frames.runs["call_id"])]
+    calls = frames.calls
     if calls.empty:
         raise StoreError(
             f"no provenance beside the runs of {frames.study.name!r}",

@@ -41,6 +41,12 @@ class StudyFrames:
     weights: pd.DataFrame
     provenance: pd.DataFrame
 
+    @property
+    def calls(self) -> pd.DataFrame:
+        """The calls that trained these runs, in order of time; empty where none is recorded."""
+        used = self.provenance["call_id"].isin(self.runs["call_id"])
+        return self.provenance[used].sort_values(["started_at", "call_id"])
+
 
 def load_frames(
     study: Study,

@@ -24,9 +24,6 @@ from harness.stats.results import Interval, TestResult
 Measure = Literal["per doubling", "per factor of ten", "last minus first level", "any level"]
 Reading = Literal["rises", "falls", "depends", "undecided", "not measured"]
 
-LOG_FROM = 10
-"""The ratio of the highest to the lowest level from which a factor counts by its logarithm."""
-
 
 @dataclass(frozen=True)
 class Interaction:
@@ -79,12 +76,9 @@ def measure_of(factor: Factor) -> Measure:
     """How a factor's levels are compared."""
     if factor.kind in (bool, str):
         return "last minus first level" if len(factor.levels) == 2 else "any level"
-    numbers = [float(level) for level in factor.levels]
     if factor.name == "batch_size":
         return "per doubling"
-    if min(numbers) > 0 and max(numbers) >= LOG_FROM * min(numbers):
-        return "per factor of ten"
-    return "last minus first level"
+    return "per factor of ten" if factor.logarithmic else "last minus first level"
 
 
 def _interaction(factor: Factor, variant: str, values: pd.DataFrame, frames: StudyFrames) -> Interaction:

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from harness.design.finding import Finding
-from harness.design.resolution import ALPHA, smallest_p
+from harness.design.resolution import ALPHA, family_size, smallest_p
 from harness.design.study import Study
 from harness.findings.contrasts import Contrast, compare
 from harness.findings.frames import load_frames
@@ -82,13 +82,9 @@ def pilot(study: Study, results: Results, *, data_dir: Path | None = None) -> li
     return compare(load_frames(study, results.folder, data_dir=data_dir))
 
 
-def tests_beside(finding: Finding, study: Study) -> int:
-    """How many tests Holm's correction spans in the finding's family."""
-    return sum(one.family == finding.family for one in study.findings) * (len(study.variants) - 1)
-
-
 def _prospect(finding: Finding, variant: str, study: Study, contrast: Contrast | None) -> Prospect:
-    tests, pilots = tests_beside(finding, study), 0 if contrast is None else len(contrast.pairs)
+    tests = family_size(study, family=finding.family)
+    pilots = 0 if contrast is None else len(contrast.pairs)
     spread = math.nan
     if contrast is not None and pilots >= FEWEST_PILOTS:
         spread = float(contrast.pairs["difference"].std(ddof=1))

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import pandas as pd
-
 from harness.design.finding import PRIMARY
-from harness.design.resolution import ALPHA, seeds_needed, smallest_p, tests_in_family
+from harness.design.resolution import ALPHA, family_size, seeds_needed, smallest_p
 from harness.findings.contrasts import Contrast
 from harness.findings.frames import StudyFrames
 from harness.report.words import count, listed, p_value
@@ -48,7 +46,7 @@ def find_limits(frames: StudyFrames, contrasts: list[Contrast]) -> list[Limit]:
 def _unattainable(frames: StudyFrames, contrasts: list[Contrast]) -> Iterator[Limit]:
     primary = [contrast for contrast in contrasts if contrast.finding.family == PRIMARY]
     measured = [contrast.test.n for contrast in primary if contrast.test]
-    tests = len(measured) or tests_in_family(frames.study)
+    tests = len(measured) or family_size(frames.study)
     pairs = max(measured, default=0)
     if smallest_p(pairs) * tests >= ALPHA:
         bound = p_value(min(1.0, smallest_p(pairs) * tests))
@@ -132,7 +130,7 @@ def _mixed(frames: StudyFrames) -> Iterator[Limit]:
 
 
 def _source(frames: StudyFrames) -> Iterator[Limit]:
-    calls = used_calls(frames)
+    calls = frames.calls
     if not len(calls):
         return
     dirty = int((calls["git_dirty"] == True).sum())  # noqa: E712  (a column with gaps)
@@ -147,14 +145,6 @@ def _source(frames: StudyFrames) -> Iterator[Limit]:
         yield Limit(
             "Several versions", f"The runs come from {len(versions)} different states of the software."
         )
-
-
-def used_calls(frames: StudyFrames) -> pd.DataFrame:
-    """The calls that trained runs of this report, in order of time; empty where none is recorded."""
-    if "call_id" not in frames.provenance:
-        return frames.provenance.iloc[:0]
-    used = frames.provenance["call_id"].isin(frames.runs["call_id"])
-    return frames.provenance[used].sort_values(["started_at", "call_id"])
 
 
 def _foreign(frames: StudyFrames) -> Iterator[Limit]:

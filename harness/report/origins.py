@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 
 from harness.findings.frames import StudyFrames
-from harness.report.limits import used_calls
 from harness.report.words import count, listed
 
 
@@ -50,7 +49,7 @@ def describe_origins(frames: StudyFrames, *, words: Sequence[str]) -> Origins:
         frames: its tables.
         words: the study as the user names it, and what narrows it (`--set`, `--seeds`).
     """
-    calls = used_calls(frames)
+    calls = frames.calls
     made = frames.runs["call_id"].value_counts()
     records = calls.to_dict("records")
     return Origins(

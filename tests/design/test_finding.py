@@ -10,7 +10,7 @@ import pytest
 
 from harness.design.factor import Factor
 from harness.design.finding import ARTICLE, Finding
-from harness.design.resolution import tests_in_family as family_size
+from harness.design.resolution import family_size
 from harness.design.study import Study
 from harness.design.variant import Variant
 from harness.errors import InputError

@@ -39,7 +39,7 @@ def test_the_seeds_needed_are_the_fewest_that_pass(tests: int) -> None:
 
 @pytest.mark.parametrize(("variants", "tests"), [(2, 3), (3, 6), (5, 12)])
 def test_a_family_has_three_findings_for_each_variant_beside_the_baseline(variants: int, tests: int) -> None:
-    assert resolution.tests_in_family(a_study(seeds=20, variants=variants)) == tests
+    assert resolution.family_size(a_study(seeds=20, variants=variants)) == tests
 
 
 @pytest.mark.parametrize(
