@@ -48,6 +48,29 @@ def variance_of_best(scores: Values, budgets: npt.ArrayLike) -> Numbers:
     return variances
 
 
+def quantile_of_best(scores: Values, budgets: npt.ArrayLike, *, share: float) -> Numbers:
+    """The score that the best of k configurations stays at or below in this share of all draws.
+
+    The smallest v with F(v)ᵏ ≥ share, F the distribution seen, as for `expected_best`: like its variance it
+    tells how one search of k configurations ends, not how sure the expectation is.
+
+    Args:
+        scores: [n], as for `expected_best`.
+        budgets: [k], as for `expected_best`.
+        share: of the draws, above 0 and below 1.
+
+    Raises:
+        InputError: as `expected_best`, or a share that is out of range.
+    """
+    values, draws = _checked(scores, budgets)
+    if not 0 < share < 1:
+        raise InputError(f"share {share!r}", rule="a share lies between 0 and 1", remedy="for instance 0.25")
+    reached = (np.arange(1, values.size + 1) / values.size) ** draws[:, None]  # [draw, rank]
+    # A hair below, for a power may miss by a rounding the share that it equals.
+    first: Numbers = values[(reached >= share * (1 - 1e-12)).argmax(axis=1)]
+    return first
+
+
 def unbiased_expected_best(scores: Values, budgets: npt.ArrayLike) -> Numbers:
     """The expected best of k new configurations, without bias (Tang et al. 2020).
 

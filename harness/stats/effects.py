@@ -6,10 +6,10 @@ The mean difference with its interval is `intervals.t_interval`.
 from __future__ import annotations
 
 import numpy as np
-from statsmodels.stats.proportion import proportion_confint
 
 from harness.errors import InputError
 from harness.stats.checks import Numbers, Values, finite
+from harness.stats.intervals import share_interval
 from harness.stats.paired import has_spread, level_ties, scaled
 from harness.stats.results import Interval
 
@@ -71,10 +71,9 @@ def all_pairs_improvement(variant: Values, baseline: Values) -> float:
 def paired_improvement(differences: Values, *, level: float = 0.95) -> Interval:
     """The probability that the variant is above the baseline at equal seed, with its interval.
 
-    Wins and half the ties, by n, with the interval of Clopper & Pearson (1934) through quantiles of the beta
-    distribution. With ties the count may be a half, and the quantiles lie between those of the whole numbers
-    beside it. It holds at least as often as `level` says: with ties more often still, since they vary less
-    than wins and losses (by summing the multinomial, n = 2 to 30). `level_ties` says what is a tie.
+    Wins and half the ties, by n, with `share_interval` (Clopper & Pearson 1934). It holds at least as often
+    as `level` says: with ties more often still, since they vary less than wins and losses (by summing the
+    multinomial, n = 2 to 30). `level_ties` says what is a tie.
 
     Args:
         differences: [n], variant minus baseline, one a seed; where less is better, baseline minus variant.
@@ -85,8 +84,7 @@ def paired_improvement(differences: Values, *, level: float = 0.95) -> Interval:
     """
     values = level_ties(finite(differences))
     wins = np.count_nonzero(values > 0) + np.count_nonzero(values == 0) / 2
-    low, high = proportion_confint(wins, values.size, alpha=1 - level, method="beta")
-    return Interval(float(wins / values.size), float(low), float(high), level, values.size)
+    return share_interval(float(wins), of=values.size, level=level)
 
 
 def log_error_ratio(variant: Values, baseline: Values, *, images: int) -> Numbers:

@@ -68,8 +68,10 @@ class Posterior:
 def two_one_sided_tests(differences: Values, *, margin: Margin, alpha: float = 0.05) -> Equivalence:
     """Test whether the mean difference lies within a margin, by two one-sided t-tests (Schuirmann 1987).
 
-    It holds its level for differences that are about normal. Differences that agree to 10⁻⁹ of the
-    largest have no spread: p is then 0 if they lie within the margin, and 1 if they lie on it or beyond.
+    It holds its level for symmetric differences that are about normal. Where a variant halves exponential
+    times, and so skews the differences, one on the margin passed for equivalent in 14 of 100 with 6 pairs, 13
+    with 10 and 10 with 30, at α = 0.05. Differences that agree to 10⁻⁹ of the largest have no spread: p is
+    then 0 if they lie within the margin, and 1 if they lie on it or beyond.
 
     Args:
         differences: [n], variant minus baseline, one a seed.
@@ -94,9 +96,11 @@ def two_one_sided_tests(differences: Values, *, margin: Margin, alpha: float = 0
 def bayesian_t(differences: Values, *, rope: Margin) -> Posterior:
     """How probably the mean difference lies below, within and above a region (Benavoli et al. 2017).
 
-    The posterior of the mean under the prior 1/σ is Student's t with n − 1 degrees of freedom, centred on
-    the mean seen, with scale √(s²/n). Seeds are independent, so the term that Nadeau & Bengio (2003) add for
-    overlapping training sets is left out. Differences that agree to 10⁻⁹ of the largest put all
+    The posterior of the mean under the prior 1/σ is Student's t with n − 1 degrees of freedom, centred on the
+    mean seen, with scale √(s²/n). Seeds are independent, so the term that Nadeau & Bengio (2003) add for
+    overlapping training sets is left out. With a mean on an edge of the region, a probability of 0.95 or more
+    beyond it or within comes once in twenty if differences are normal, and up to three times in twenty if
+    they are skewed, as for `two_one_sided_tests`. Differences that agree to 10⁻⁹ of the largest put all
     probability on one point; a point on an edge counts as outside.
 
     Args:

@@ -46,8 +46,9 @@ def stratified_bootstrap(
 
     Agarwal et al. (2021), §4.1. rliable ignores the `random_state` it is given; this generator is used. Of
     95 % intervals for the interquartile mean of 12 normal cells 85 % held it with 3 seeds, 91 % with 6 and
-    94 % with 10 (500 samples each), so below 20 seeds a caution is given. With a single seed there is nothing
-    to draw from: the limits are NaN.
+    94 % with 10 (500 samples each; with 4 cells of tied or censored scores 85, 89 and 92 %, and 93 % with
+    30), so below 20 seeds a caution is given. With a single seed there is nothing to draw from: the limits
+    are NaN.
 
     Args:
         scores: [cell, seed].
@@ -99,7 +100,9 @@ def profile_band(
     """The pointwise limits of a performance profile, by the stratified bootstrap.
 
     At each threshold by itself, not of the curve as a whole. Where every run is above or every run below, the
-    band has no width; with a single seed it is NaN.
+    band has no width; with a single seed it is NaN. With four cells it held the share in the middle in 90 of
+    100 with 6 seeds and 93 with 30; near the ends it misses more often, for lack of runs beyond: a share of
+    3 % in 49 of 100 with 6 seeds, 30 with 10 and 12 with 30.
 
     Args:
         scores: [cell, seed].

@@ -9,13 +9,14 @@ from typing import Any, Literal
 
 import numpy as np
 from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
 from harness.errors import InputError
 from harness.stats.checks import Values, finite
 from harness.stats.results import Interval
 
 BOOTSTRAP_FROM = 20
-"""Values from which a bootstrap interval holds about what it says; see `bootstrap_interval`."""
+"""Values from which a bootstrap interval comes near to what it says; see `bootstrap_interval`."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,11 @@ class BootstrapInterval(Interval):
 def t_interval(differences: Values, *, level: float = 0.95) -> Interval:
     """Student's interval for the mean difference (Student 1908).
 
+    It holds as often as it says on normal differences, and about so on symmetric ones. Skewed ones it misses
+    more often: where a variant halves exponential times, 95 % intervals held the mean in 91 of 100 with 6 and
+    with 10 pairs, 93 with 30. A few coarse levels that all agree give an interval of no width, which says
+    how coarse they are and not how sure the mean is.
+
     Args:
         differences: [n].
         level: confidence.
@@ -47,6 +53,30 @@ def t_interval(differences: Values, *, level: float = 0.95) -> Interval:
     return Interval(mean, float(mean - margin), float(mean + margin), level, values.size)
 
 
+def share_interval(successes: float, *, of: int, level: float = 0.95) -> Interval:
+    """A share with its interval (Clopper & Pearson 1934), through quantiles of the beta distribution.
+
+    It holds at least as often as `level` says. A count that ends in a half has limits between those of the
+    whole numbers beside it.
+
+    Args:
+        successes: how many.
+        of: how many there could be; 1 or more.
+        level: confidence.
+
+    Raises:
+        InputError: more successes than there could be, or fewer than none.
+    """
+    if not 0 <= successes <= of or of < 1:
+        raise InputError(
+            f"{successes:g} of {of}",
+            rule="a share is of one or more, and lies between none and all of them",
+            remedy="count successes among all trials",
+        )
+    low, high = proportion_confint(successes, of, alpha=1 - level, method="beta")
+    return Interval(successes / of, float(low), float(high), level, of)
+
+
 def bootstrap_interval(
     values: Values,
     *,
@@ -59,10 +89,11 @@ def bootstrap_interval(
     """A statistic of the values with its bootstrap interval (Efron & Tibshirani 1993, §13.3 and §14.3).
 
     Of 95 % intervals for the mean, by either method, 84 % held it with 5 normal values, 90 % with 10 and 93 %
-    with 20 (6,000 samples each; Student's: 95 %); with exponential values 79, 87 and 90 %. So BCa is refused
-    below 20 values, and the percentile interval carries a caution there. Values that are all equal have an
-    interval of no width, a single value has none (NaN). Where BCa is not defined, as for the median of much
-    tied values, the limits are NaN and the caution says so.
+    with 20 (6,000 samples each; Student's: 95 %); with exponential values 79, 87 and 90 %. With 30 it is 93
+    and 92 %, and 90 % with differences of exponential times, fast or slow by seed. So BCa is refused below 20
+    values, and the percentile interval carries a caution there. Values that are all equal have an interval of
+    no width, a single value has none (NaN). Where BCa is not defined, as for the median of much tied values,
+    the limits are NaN and the caution says so.
 
     Args:
         values: [n], one a seed.

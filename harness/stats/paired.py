@@ -31,6 +31,12 @@ def sign_flip_test(differences: Values, *, rng: np.random.Generator | None = Non
     patterns, with p = (hits + 1)/(patterns + 1) (Phipson & Smyth 2010). Sums that agree to 10⁻⁹ of the sum
     of magnitudes count as equal, so ties among rounded accuracies stay ties.
 
+    Pairs that are exchangeable without an effect have symmetric differences, however skewed or censored their
+    outcomes: it then errs at most as often as α says, and less with few pairs (α = 0.05: 0.031 with 6, 0.049
+    with 10). Its level does not hold for the mean of skewed differences, which no two draws of one law have:
+    at 0.05 it rejected a mean of zero in 7, 10 and 7 of 100 exponential samples of 6, 10 and 30, and in 21,
+    28 and 22 of 100 lognormal ones (σ = 1.5).
+
     Args:
         differences: [n], variant minus baseline, one a seed.
         rng: for more than 44 pairs; a fixed generator unless given.
@@ -43,12 +49,8 @@ def sign_flip_test(differences: Values, *, rng: np.random.Generator | None = Non
     if values.size <= EXACT_UP_TO:
         p = _exact_p(values, total - slack)
         return TestResult(float(values.mean()), p, values.size, "sign-flip, exact")
-    generator = rng or np.random.default_rng(0)
-    hits = 0
-    for _ in range(RESAMPLES // 1000):
-        signs = generator.integers(0, 2, (1000, values.size)) * 2 - 1
-        hits += int(np.count_nonzero(np.abs(signs @ values) >= total - slack))
-    p = (hits + 1) / (RESAMPLES + 1)
+    reaching = np.abs(_random_sums(values, rng or np.random.default_rng(0))) >= total - slack
+    p = (int(np.count_nonzero(reaching)) + 1) / (RESAMPLES + 1)
     method = f"sign-flip, {RESAMPLES:,} random patterns"
     return TestResult(
         float(values.mean()), p, values.size, method, error=float(np.sqrt(p * (1 - p) / RESAMPLES))
@@ -64,6 +66,20 @@ def _exact_p(values: Numbers, bound: float) -> float:
     # The distribution is symmetric, so the upper tail is counted and doubled.
     reaching = second.size - np.searchsorted(second, bound - first, side="left")
     return min(1.0, 2.0 * float(reaching.sum()) / 2.0**values.size)
+
+
+def _random_sums(values: Numbers, rng: np.random.Generator) -> Numbers:
+    """The sums of `RESAMPLES` random sign patterns.
+
+    A random byte draws the signs of eight values: their 256 sums are listed first. At 1,000 values that takes
+    0.09 s; a matrix of signs times the values takes 1.7 s (AMD EPYC, one core).
+    """
+    eights = np.concatenate((values, np.zeros(-values.size % 8))).reshape(-1, 8)
+    signs = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1) * 2.0 - 1.0  # [byte, 8]
+    sums = np.zeros(RESAMPLES)
+    for eight in eights:
+        sums += (signs @ eight)[rng.integers(0, 256, RESAMPLES, dtype=np.uint8)]
+    return sums
 
 
 def _sums(values: Numbers) -> Numbers:
@@ -82,8 +98,9 @@ def wilcoxon_test(differences: Values) -> TestResult:
     exact and conditional on the ties: the share of all sign patterns of these very ranks whose T⁺ is at least
     as far from its mean, that is, the sign-flip distribution of the signed ranks (Hollander & Wolfe 1999,
     §3.1, comment on ties). Tables, R and scipy's `method="exact"` hold for ranks without ties only. With no
-    difference but zeros, p = 1 and n = 0. Beyond 500 pairs, the normal approximation with
-    the variance of these ranks, a quarter of the sum of their squares.
+    difference but zeros, p = 1 and n = 0. Beyond 500 pairs, the normal approximation with the variance of
+    these ranks, a quarter of the sum of their squares. Like `sign_flip_test` it holds its level for symmetric
+    differences alone: a mean of zero of exponential ones it rejected in 15 of 100 samples of 30.
 
     Args:
         differences: [n], variant minus baseline, one a seed.
@@ -115,9 +132,11 @@ def paired_t_test(differences: Values) -> TestResult:
     """Test whether the mean of paired differences is zero, taking them for normal (Student 1908).
 
     Two or more differences with some spread are needed. Without, the test can't be made: t and p are NaN,
-    which the corrections for families leave out. Differences that agree to 10⁻⁹ of the largest have no
-    spread (there scipy gives p = 0 for a mean that is not zero, a certainty that no data give; R refuses
-    too).
+    which the corrections for families leave out. On symmetric differences it errs no more often than α says,
+    save on a few levels: of samples of six from −1, 0 and 1 it rejects up to 6 in 100 at α = 0.05. On skewed
+    differences it errs more often: 11 in 100 of 6 exponential ones, 10 of 10, 7 of 30. Differences that agree
+    to 10⁻⁹ of the largest have no spread (there scipy gives p = 0 for a mean that is not zero, a certainty
+    that no data give; R refuses too).
 
     Args:
         differences: [n], variant minus baseline, one a seed.
@@ -143,7 +162,8 @@ def hodges_lehmann(differences: Values, *, level: float = 0.95) -> Interval:
     1949): the limits are the C-th smallest and the C-th largest of the n(n + 1)/2 averages of two
     differences, each difference with itself included, for the largest C with 2 P(T⁺ < C) ≤ 1 − level. It
     covers the centre of symmetry at least as often as `level` says, with ties too: breaking ties at random
-    would only move averages away from the centre. Too few differences for the level (five or fewer for 0.95)
+    would only move averages away from the centre. Skewed differences have no such centre, and neither their
+    mean nor their median is held that often. Too few differences for the level (five or fewer for 0.95)
     have an estimate and no limits: both are NaN.
 
     Args:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from harness.design.looks import Spending
 from harness.errors import InputError
 from harness.stats.checks import Numbers, Values, finite
 from harness.stats.results import Interval
-from harness.stats.spending import Spending, spent
+from harness.stats.spending import spent
 
 EXACT_UP_TO = 20
 """Pairs up to which a look lists every sign pattern: 2¹⁹, since a pattern and its mirror image agree."""
@@ -112,6 +113,7 @@ def sequential_test(
     looks: Sequence[int],
     alpha: float = 0.05,
     kind: Spending = "obrien-fleming",
+    fractions: Sequence[float] | None = None,
     rng: np.random.Generator | None = None,
 ) -> SequentialResult:
     """Test whether paired differences are symmetric about zero, with looks declared beforehand.
@@ -123,17 +125,20 @@ def sequential_test(
     decides; later differences are not used.
 
     p is the share of the patterns that are rejected at an earlier look, or come to this one and are as far
-    from zero (stagewise ordering: Fairbanks & Madsen 1982; Tsiatis, Rosner & Mehta 1984). At the last look
-    p ≤ α if and only if the test rejects; at an earlier one it is below the α spent by then. Up to 20 pairs
-    all patterns are listed; beyond, 200,000 random ones and the one seen: as these are exchangeable, the
-    error rate holds for them too (Phipson & Smyth 2010). One look is `sign_flip_test`. Sums that agree to
-    10⁻⁹ of the sum of magnitudes count as equal.
+    from zero (stagewise ordering: Fairbanks & Madsen 1982; Tsiatis, Rosner & Mehta 1984). At the last look p
+    ≤ α if and only if the test rejects; at an earlier one it is below the α spent by then. Up to 20 pairs all
+    patterns are listed; beyond, 200,000 random ones and the one seen: as these are exchangeable, the error
+    rate holds for them too (Phipson & Smyth 2010). One look is `sign_flip_test`, and like it the test does
+    not hold its level for the mean of skewed differences. Sums that agree to 10⁻⁹ of the sum of magnitudes
+    count as equal.
 
     Args:
         differences: [n], variant minus baseline, one a seed, in the order in which seeds were declared.
         looks: [k], pairs at each look, rising; n reaches the first at least.
         alpha: error rate of the whole test, two-sided: α/m for one of m primary findings.
         kind: of spending.
+        fractions: [k], of information at each look, for spending; the pairs over those at the last look
+            unless given. Declared ones stay the same when a pair is lost.
         rng: for looks with more than 20 pairs; a fixed generator unless given. Every call about one test
             needs a generator in the same state, or an earlier look could be judged anew.
 
@@ -141,7 +146,7 @@ def sequential_test(
         InputError: no look reached, looks that don't rise, a difference that is not finite.
     """
     values = finite(differences)
-    allowed = _allowed(looks, alpha=alpha, kind=kind)
+    allowed = _allowed(looks, alpha=alpha, kind=kind, fractions=fractions)
     reached = _reached(values.size, looks)
     stages = _until_rejected(_stages(values, reached, allowed=allowed, signs=_signs(reached[-1], rng)))
     stage, look = stages[-1], len(stages)
@@ -167,6 +172,8 @@ def repeated_interval(
     looks: Sequence[int],
     alpha: float = 0.05,
     kind: Spending = "obrien-fleming",
+    fractions: Sequence[float] | None = None,
+    look: int | None = None,
     rng: np.random.Generator | None = None,
 ) -> Interval:
     """The shifts of the differences that the look of `sequential_test` does not reject.
@@ -185,16 +192,19 @@ def repeated_interval(
         looks: [k], pairs at each look, rising.
         alpha: one minus the confidence.
         kind: of spending.
+        fractions: as for the test.
+        look: from 1, whose differences are used, whatever the test of this α says at earlier ones; that at
+            which the test stops unless given.
         rng: as for the test.
 
     Raises:
         InputError: as for the test.
     """
     values = finite(differences)
-    allowed = _allowed(looks, alpha=alpha, kind=kind)
+    allowed = _allowed(looks, alpha=alpha, kind=kind, fractions=fractions)
     reached = _reached(values.size, looks)
     signs = _signs(reached[-1], rng)
-    used = reached[: len(_until_rejected(_stages(values, reached, allowed=allowed, signs=signs)))]
+    used = reached[: look or len(_until_rejected(_stages(values, reached, allowed=allowed, signs=signs)))]
     values = values[: used[-1]]
 
     def rejected(shift: float) -> bool:
@@ -286,7 +296,9 @@ def _patterns(pairs: int) -> int:
     return 2 ** (pairs - 1) if pairs <= EXACT_UP_TO else PATTERNS
 
 
-def _allowed(looks: Sequence[int], *, alpha: float, kind: Spending) -> Numbers:
+def _allowed(
+    looks: Sequence[int], *, alpha: float, kind: Spending, fractions: Sequence[float] | None = None
+) -> Numbers:
     """The α spent by each look [look]."""
     whole = np.asarray(looks, dtype=np.int64)
     if whole.size == 0 or whole[0] < 1 or np.any(np.diff(whole) < 1):
@@ -295,7 +307,14 @@ def _allowed(looks: Sequence[int], *, alpha: float, kind: Spending) -> Numbers:
             rule="looks are whole numbers of pairs, each larger than the one before",
             remedy="declare them in rising order, for instance 12, 20, 30",
         )
-    return spent(whole / whole[-1], alpha=alpha, kind=kind)
+    shares = whole / whole[-1] if fractions is None else np.asarray(fractions, dtype=np.float64)
+    if shares.size != whole.size or np.any(np.diff(shares) <= 0) or shares[-1] != 1:
+        raise InputError(
+            f"fractions of information {', '.join(f'{share:g}' for share in shares)} at {whole.size} looks",
+            rule="there is one fraction a look; they rise to 1",
+            remedy="leave them out to take the pairs at a look over the pairs at the last one",
+        )
+    return spent(shares, alpha=alpha, kind=kind)
 
 
 def _reached(pairs: int, looks: Sequence[int]) -> list[int]:

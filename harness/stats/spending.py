@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special, stats
 
+from harness.design.looks import Spending
 from harness.errors import InputError
 from harness.stats.checks import Numbers, finite
-
-Spending = Literal["obrien-fleming", "pocock"]
-"""`obrien-fleming` spends little early and nearly all at the end; `pocock` about as much at every look."""
 
 NODES = 80
 """Gauss–Legendre nodes a look: crossing probabilities of ten equal looks are then right to 10⁻¹²."""

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
 from harness.errors import InputError
 from harness.stats.checks import Numbers, Values, finite
+from harness.stats.intervals import t_interval
 from harness.stats.results import TestResult
 
 Flags = npt.NDArray[np.bool_]
@@ -113,9 +115,11 @@ def log_rank(
 ) -> TestResult:
     """The log-rank test of two survival curves, to display beside them (Mantel 1966).
 
-    It ignores that runs are paired by seed, so the paired test of `paired_restricted_times` decides. The
-    statistic is χ² with one degree of freedom (scipy's z squared), n the runs of both. Where the test has
-    nothing to compare, since no run reached the threshold or all did at once, χ² is 0 and p is 1.
+    It ignores that runs are paired by seed, so the paired test of `paired_restricted_times` decides. χ² is
+    its law in large samples: of independent arms of 6 runs 6.2 in 100 have p ≤ 0.05 without an effect, of 10
+    runs 5.8, of 30 runs 5.2; where pairs are alike, fewer (2 to 4). The statistic is χ² with one degree of
+    freedom (scipy's z squared), n the runs of both. Where the test has nothing to compare, since no run
+    reached the threshold or all did at once, χ² is 0 and p is 1.
 
     Args:
         times_a: [n], to the threshold or to censoring.
@@ -134,6 +138,43 @@ def log_rank(
     if not np.isfinite(found.statistic):
         return TestResult(0.0, 1.0, n, "log-rank, unpaired")
     return TestResult(float(found.statistic) ** 2, float(found.pvalue), n, "log-rank, unpaired")
+
+
+def band_over_seeds(shares: Values, *, runs: int, level: float = 0.95) -> tuple[Numbers, Numbers]:
+    """A confidence band, point by point, for the share that has not reached the threshold, the seed its unit.
+
+    Runs of several combinations under one seed are not independent, so Greenwood's formula over all runs
+    would be too narrow. With one run a seed the limits are those of Clopper & Pearson (1934); with more,
+    Student's for the mean of the seeds' shares, cut at 0 and 1. These have no width where all seeds agree,
+    which is more than the data say, and near 0 and 1 they miss too often: with four runs a seed, a share of
+    5 % in 33 of 100 with 6 seeds and 8 of 100 with 30. They hold for one time, not for all at once.
+
+    Args:
+        shares: [seed, time], of a seed's runs, those that have not reached the threshold just after a time;
+            runs are censored at the end alone.
+        runs: that a seed has.
+        level: confidence.
+
+    Returns:
+        The lower and the upper limits [time]; NaN for a single seed with several runs.
+
+    Raises:
+        InputError: a share that is not in [0, 1], or no runs.
+    """
+    values = np.atleast_2d(np.asarray(shares, dtype=np.float64))
+    if not values.size or runs < 1 or not ((values >= 0) & (values <= 1)).all():
+        raise InputError(
+            f"{values.size} shares of {runs} runs a seed",
+            rule="every share lies between 0 and 1, and is one of 1 run or more",
+            remedy="count the runs of each seed that have not reached the threshold, and divide",
+        )
+    seeds = len(values)
+    if runs == 1:
+        low, high = proportion_confint(values.sum(axis=0), seeds, alpha=1 - level, method="beta")
+        return np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
+    columns = [t_interval(column, level=level) for column in values.T]
+    low, high = ([getattr(column, side) for column in columns] for side in ("low", "high"))
+    return np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0)
 
 
 def paired_restricted_times(variant: Values, baseline: Values, *, end: float) -> Numbers:

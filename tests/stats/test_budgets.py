@@ -10,7 +10,12 @@ import numpy as np
 import pytest
 
 from harness.errors import InputError
-from harness.stats.budgets import expected_best, unbiased_expected_best, variance_of_best
+from harness.stats.budgets import (
+    expected_best,
+    quantile_of_best,
+    unbiased_expected_best,
+    variance_of_best,
+)
 
 SAMPLES = [
     (5,),
@@ -38,6 +43,33 @@ def test_the_expected_best_is_the_mean_over_all_draws_with_replacement(scores: t
         variance = sum(((max(draw) - mean) ** 2 for draw in draws), Fraction(0)) / len(draws)
         assert found[k - 1] == pytest.approx(float(mean), rel=1e-12, abs=1e-12)
         assert spread[k - 1] == pytest.approx(float(variance), rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.5, 0.75, 0.99])
+@pytest.mark.parametrize("scores", SAMPLES)
+def test_a_quantile_is_the_smallest_end_that_this_share_of_all_draws_stays_at_or_below(
+    scores: tuple[int, ...], share: float
+) -> None:
+    budgets = range(1, len(scores) + 1)
+    found = quantile_of_best(scores, budgets, share=share)
+    for k in budgets:
+        ends = sorted(max(draw) for draw in itertools.product(scores, repeat=k))
+        at = math.ceil(Fraction(str(share)) * len(ends)) - 1
+        assert found[k - 1] == ends[at]
+
+
+def test_a_share_that_is_met_but_for_rounding_is_met() -> None:
+    assert 0.7**2 < 0.49  # yet 7 of 10 numbers stay at or below 6, so 49 of 100 draws of two do
+    assert quantile_of_best(range(10), [2], share=0.49) == [6]
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.5, math.nan])
+def test_a_share_outside_its_range_is_refused(share: float) -> None:
+    with pytest.raises(InputError) as caught:
+        quantile_of_best([1.0, 2.0], [1], share=share)
+    assert caught.value.received == f"share {share!r}"
+    assert caught.value.rule == "a share lies between 0 and 1"
+    assert caught.value.remedy == "for instance 0.25"
 
 
 @pytest.mark.parametrize("scores", SAMPLES)

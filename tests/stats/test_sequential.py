@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from harness.design.looks import Spending
 from harness.errors import InputError
 from harness.stats.checks import Numbers
 from harness.stats.paired import sign_flip_test
 from harness.stats.sequential import PATTERNS, attainable, repeated_interval, sequential_test
-from harness.stats.spending import Spending
 from tests.stats.examples import MAIZE, SLEEP
 
 Draw = Callable[[np.random.Generator, int], Numbers]

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
+from harness.design.looks import Spending
 from harness.errors import InputError
-from harness.stats.spending import Spending, crossing_probabilities, normal_bounds, spent
+from harness.stats.spending import crossing_probabilities, normal_bounds, spent
 
 
 def constant(shape: Callable[[float], float], *, looks: int) -> float:

@@ -14,6 +14,7 @@ from scipy import stats
 from harness.errors import InputError
 from harness.stats.paired import sign_flip_test
 from harness.stats.survival import (
+    band_over_seeds,
     censored_times,
     kaplan_meier,
     log_rank,
@@ -336,3 +337,54 @@ def test_exchangeable_censored_pairs_are_told_apart_once_in_twenty(n: int, repea
         censored += float((variant > 12).mean()) / repeats
     assert 0.2 < censored < 0.4
     assert told / repeats <= 0.05 + 4 * math.sqrt(0.05 * 0.95 / repeats)
+
+
+def test_with_one_run_a_seed_the_band_is_clopper_and_pearsons() -> None:
+    shares = np.array([[1, 1, 0, 0], [1, 0, 0, 0], [1, 1, 1, 0], [1, 1, 0, 0], [1, 0, 0, 0], [1, 0, 0, 0]])
+    low, high = band_over_seeds(shares, runs=1)
+    for place, waiting in enumerate((6, 3, 1, 0)):
+        expected = stats.binomtest(waiting, 6).proportion_ci(0.95, method="exact")
+        assert (low[place], high[place]) == pytest.approx((expected.low, expected.high))
+    low, high = band_over_seeds([[1.0, 0.0]], runs=1)  # of one seed: 0.025 and 0.975
+    assert (low.tolist(), high.tolist()) == (pytest.approx([0.025, 0.0]), pytest.approx([1.0, 0.975]))
+
+
+def test_with_more_the_band_is_students_over_seeds_cut_at_0_and_1() -> None:
+    shares = np.array([[1.0, 0.75, 0.0], [1.0, 0.25, 0.5], [1.0, 0.5, 0.0], [1.0, 0.25, 0.0]])
+    low, high = band_over_seeds(shares, runs=4)
+    for place in (1, 2):
+        limits = stats.ttest_1samp(shares[:, place], 0).confidence_interval(0.95)
+        assert low[place] == pytest.approx(max(0.0, float(limits.low)))
+        assert high[place] == pytest.approx(float(limits.high))
+    assert low[2] == 0.0
+    assert (low[0], high[0]) == (1.0, 1.0)  # all seeds agree
+    mirrored = band_over_seeds(1 - shares, runs=4)
+    assert mirrored[0].tolist() == pytest.approx((1 - high).tolist())
+    assert mirrored[1].tolist() == pytest.approx((1 - low).tolist())
+
+
+def test_a_single_seed_of_several_runs_has_no_band() -> None:
+    low, high = band_over_seeds([[0.5, 0.25]], runs=4)
+    assert np.isnan([low, high]).all()
+
+
+@pytest.mark.parametrize(
+    ("shares", "runs"), [([], 1), ([[0.5, 1.5]], 2), ([[-0.1]], 2), ([[math.nan]], 2), ([[0.5]], 0)]
+)
+def test_shares_that_are_none_are_refused(shares: list[list[float]], runs: int) -> None:
+    with pytest.raises(InputError, match="every share lies between 0 and 1"):
+        band_over_seeds(shares, runs=runs)
+
+
+def test_the_band_holds_though_runs_of_a_seed_go_together() -> None:
+    rng = np.random.default_rng(13)
+    repeats, seeds, runs = 2000, 10, 8
+    chance = rng.uniform(0.2, 0.8, (seeds, repeats))  # of a seed, whose runs share it; on average one half
+    waiting = rng.binomial(runs, chance)
+    low, high = band_over_seeds(waiting / runs, runs=runs)
+    held = float(((low <= 0.5) & (high >= 0.5)).mean())
+    assert held == pytest.approx(0.95, abs=4 * math.sqrt(0.95 * 0.05 / repeats))
+    # Greenwood's formula takes the 80 runs for independent; without earlier censoring it is the binomial's.
+    share = waiting.sum(axis=0) / (seeds * runs)
+    margin = 1.96 * np.sqrt(share * (1 - share) / (seeds * runs))
+    assert float((np.abs(share - 0.5) <= margin).mean()) < 0.9
