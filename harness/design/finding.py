@@ -156,4 +156,18 @@ ARTICLE = (
         source="the article's third claim; the article shows two weights of one run",
     ),
 )
-"""The article's three claims: what a study asks that declares no findings of its own."""
+"""The article's three claims."""
+
+GAP = Finding(
+    name="gap",
+    claim="the gap between training and test accuracy is smaller",
+    endpoint="generalisation_gap",
+    better="lower",
+    family="generalisation",
+    source="no claim of the article; Ioffe & Szegedy (2015, section 3.4) and Luo et al. (ICLR 2019) say that "
+    "batch normalization regularises",
+)
+"""A secondary claim, in a family of its own: it takes nothing from the power of the primary ones."""
+
+DEFAULT = (*ARTICLE, GAP)
+"""What a study asks that declares no findings of its own."""

@@ -9,9 +9,13 @@ from functools import cached_property
 from typing import Any, Literal
 
 from harness.design.settings import KNOWN, Scalar, Value
+from harness.design.variation import USUAL, Source
 
 NUMERICS = 1
 """Raised by hand whenever an engine, an initialisation or a default gives other numbers than before."""
+
+FIRST_CALIBRATION_SEED = 2_000_000
+"""Seed 0 of the second family; beyond the seeds of evaluation and tuning."""
 
 Stage = Literal["evaluation", "tuning", "calibration"]
 """What a run is for: it answers the study's question, finds settings, or tries the machinery."""
@@ -40,6 +44,7 @@ class Run:
         build: the callable that makes the network, or None for the article's network.
         source: hash of the source of `build` and of the project-local modules it imports.
         stage: what it is for.
+        vary: what its seed varies, in the order of `VARIES`.
     """
 
     cell: Cell
@@ -51,11 +56,20 @@ class Run:
     build: str | None = None
     source: str | None = None
     stage: Stage = "evaluation"
+    vary: tuple[str, ...] = USUAL
 
     @property
     def tested(self) -> bool:
         """Whether the run may look at the test images: not while settings are still to be chosen."""
         return self.stage != "tuning"
+
+    def seed_of(self, source: Source) -> int:
+        """The seed of what a seed may vary: the run's own, or 0 for what all runs of the study share.
+
+        A calibration has a second family of seeds: run i shares nothing with run i of the evaluation.
+        """
+        own = self.seed + (FIRST_CALIBRATION_SEED if self.stage == "calibration" else 0)
+        return own if source in self.vary else 0
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -79,6 +93,7 @@ class Run:
             "source": self.source,
             "numerics": NUMERICS,
             **({"stage": self.stage} if self.stage != "evaluation" else {}),
+            **({"vary": self.vary} if self.vary != USUAL else {}),
         }
         text = json.dumps(declared, sort_keys=True, separators=(",", ":"))
         return f"{hashlib.sha256(text.encode()).hexdigest()[:16]}-{self.data_sha256[:16]}"

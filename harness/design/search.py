@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness.design.factor import Factor
-from harness.design.run import Cell
+from harness.design.run import Cell, Run
 from harness.design.settings import KNOWN, Value, unknown_setting
 from harness.design.space import Options, Params, check_options
 from harness.design.variant import Variant
@@ -151,6 +153,15 @@ class Search:
     def identity(self) -> dict[str, Any]:
         """What decides the proposals: all but the budget, which only says when to stop."""
         return {name: value for name, value in asdict(self).items() if name != "budget"}
+
+    def name(self, blank: Run) -> str:
+        """The variant, and ten digits that stand for all that decides the proposals and their results.
+
+        Args:
+            blank: the first tuning run in a cell, without a proposal.
+        """
+        text = json.dumps([blank.fingerprint, self.identity], sort_keys=True)
+        return f"{blank.cell.variant}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
 
 
 def check_search(

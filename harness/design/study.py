@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from harness.design.factor import Factor
-from harness.design.finding import ARTICLE, Finding, check_findings
+from harness.design.finding import DEFAULT, Finding, check_findings
+from harness.design.looks import Spending, check_looks
 from harness.design.run import Cell, Run, Stage
 from harness.design.search import FIRST_TUNING_SEED, Choice, Search, check_search
 from harness.design.settings import KNOWN, Value, check_settings, unknown_setting
 from harness.design.sources import own_code, source_hash
 from harness.design.variant import Variant, check_name
+from harness.design.variation import USUAL, check_vary
 from harness.errors import InputError, nearest
 
 
@@ -30,10 +32,14 @@ class Study:
         factors: what varies beside the variant; the design is their full grid.
         seeds: number of replicates; run i of every cell shares seed i with run i of every other.
         epochs: passes over the training images.
+        vary: what a seed varies, of `VARIES`; what is left out is the same for all seeds.
         settings: settings of training and of the network that hold for all variants.
-        findings: what is claimed, declared before any run; the article's three claims unless given.
+        looks: numbers of seeds at which the results are looked at, rising to `seeds`; none: at the end only.
+        spending: how the looks share the error rate.
+        findings: what is claimed, declared before any run; `DEFAULT` unless given.
         search: how each variant is tuned before it is compared; None trains them as they are declared.
         choices: what the search chose, for each cell; filled in when it is over, not declared.
+        planned: the seeds that the study file declares, where a call wants another number; not declared.
 
     Raises:
         InputError: whatever is inconsistent: equal names, an unknown baseline, setting or factor,
@@ -49,16 +55,22 @@ class Study:
     factors: tuple[Factor, ...] = ()
     seeds: int = 20
     epochs: int = 30
+    vary: tuple[str, ...] = USUAL
     settings: dict[str, Value] = field(default_factory=dict)
-    findings: tuple[Finding, ...] = ARTICLE
+    looks: tuple[int, ...] = ()
+    spending: Spending = "obrien-fleming"
+    findings: tuple[Finding, ...] = DEFAULT
     search: Search | None = None
     choices: tuple[Choice, ...] = ()
+    planned: int = 0
 
     def __post_init__(self) -> None:
         check_name(self.name, what="study")
         object.__setattr__(self, "variants", tuple(self.variants))
         object.__setattr__(self, "factors", tuple(self.factors))
         object.__setattr__(self, "findings", tuple(self.findings))
+        object.__setattr__(self, "looks", tuple(self.looks))
+        object.__setattr__(self, "planned", self.planned or self.seeds)
         where = f"study {self.name!r}"
         for what, count in (("seeds", self.seeds), ("epochs", self.epochs)):
             if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= FIRST_TUNING_SEED:
@@ -73,6 +85,9 @@ class Study:
                 rule="a study names its data",
                 remedy="for instance dataset='devanagari'",
             )
+        check_looks(self.looks, spending=self.spending, planned=self.planned, where=where)
+        searched = self.search is not None
+        object.__setattr__(self, "vary", check_vary(self.vary, searched=searched, where=where))
         self._check_variants(where)
         own_allowed = any(variant.build for variant in self.variants)
         object.__setattr__(
@@ -100,7 +115,7 @@ class Study:
                 remedy="for instance variants=(Variant('plain'), Variant('bn', norm='batch'))",
             )
         for first, second in itertools.combinations(self.variants, 2):
-            if (first.build, first.settings) == (second.build, second.settings):
+            if (first.build, first.settings, first.again) == (second.build, second.settings, second.again):
                 raise InputError(
                     f"{where}: variants {first.name!r} and {second.name!r} are the same",
                     rule="variants differ in a setting or in their `build`",
@@ -147,6 +162,22 @@ class Study:
     def size(self) -> int:
         """How many runs the study has; those of its search are not among them."""
         return sum(1 for _ in self.cells()) * self.seeds
+
+    def against_itself(self) -> Study:
+        """The baseline compared with its twin, an A/A: what is claimed of the two is a false alarm.
+
+        The baseline's own runs are those of the study. A study with a search takes what was chosen.
+        """
+        baseline = next(variant for variant in self.variants if variant.name == self.baseline)
+        twin = baseline.twin()
+        own = [choice for choice in self.choices if choice.cell.variant == self.baseline]
+        again = [replace(choice, cell=replace(choice.cell, variant=twin.name)) for choice in own]
+        return replace(self, variants=(baseline, twin), search=None, choices=(*own, *again))
+
+    @property
+    def schedule(self) -> dict[str, object]:
+        """What was declared of seeds and looks, as it is recorded with each call."""
+        return {"seeds": self.planned, "looks": list(self.looks), "spending": self.spending}
 
     def runs(self, data_sha256: str) -> list[Run]:
         """Every run, seed by seed, so that an unfinished study holds whole pairs.
@@ -210,5 +241,6 @@ class Study:
             },
             build=variant.build,
             source="+".join(source_of(name) for name in own_code(variant.build, chosen)) or None,
-            stage=stage,
+            stage="calibration" if variant.again else stage,
+            vary=self.vary,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.design.settings import Value, check_settings
 from harness.errors import InputError
@@ -36,6 +36,12 @@ class Variant:
     `nn.Module`, called with those of `in_channels`, `classes`, `image_size`, its settings and the run's
     factors that its signature names.
 
+    Attributes:
+        name: names its runs.
+        build: the callable, or None for the article's network.
+        settings: those that it changes.
+        again: whether it repeats another variant under a second family of seeds; made by `twin` alone.
+
     Raises:
         InputError: a name that can't name a file, an unknown setting, or a value that breaks a rule.
     """
@@ -43,6 +49,7 @@ class Variant:
     name: str
     build: str | None
     settings: dict[str, Value]
+    again: bool = field(repr=False)
 
     def __init__(self, name: str, /, *, build: str | None = None, **settings: Value) -> None:
         check_name(name, what="variant")
@@ -57,3 +64,10 @@ class Variant:
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "build", build)
         object.__setattr__(self, "settings", checked)
+        object.__setattr__(self, "again", False)
+
+    def twin(self) -> Variant:
+        """The same network under a second family of seeds: no claim about the two is true."""
+        twin = Variant(f"{self.name}-again", build=self.build, **self.settings)
+        object.__setattr__(twin, "again", True)
+        return twin

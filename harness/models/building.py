@@ -22,7 +22,7 @@ def build_model(run: Run, *, in_channels: int, classes: int, image_size: tuple[i
     """The run's network with its initial weights, on the CPU, in float32.
 
     Args:
-        run: names the variant's settings and seed.
+        run: names the variant's settings and seeds.
         in_channels: channels of the images.
         classes: number of classes.
         image_size: height and width.
@@ -35,8 +35,8 @@ def build_model(run: Run, *, in_channels: int, classes: int, image_size: tuple[i
         return _custom(run, facts)
     settings = {name: run.settings[name] for name in MODEL if name != "init"}
     _check_fit(settings, image_size)
-    model = ArticleNet(**facts, **settings, seed=run.seed).module()
-    initialise(model, scheme=run.settings["init"], seed=run.seed)
+    model = ArticleNet(**facts, **settings, seed=run.seed_of("dropout")).module()
+    initialise(model, scheme=run.settings["init"], seed=run.seed_of("init"))
     return model
 
 
@@ -64,7 +64,7 @@ def _custom(run: Run, facts: Mapping[str, Any]) -> nn.Module:
         make = _load(build)
         arguments = _arguments(make, {**run.settings, **facts}, own={*run.given, *facts})
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(stream(run.seed, "init"))
+            torch.manual_seed(stream(run.seed_of("init"), "init"))
             model = make(**arguments)
     except InputError:
         raise

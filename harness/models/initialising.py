@@ -33,7 +33,7 @@ def initialise(model: nn.Module, *, scheme: str, seed: int) -> None:
     Args:
         model: its `nn.Conv2d` and `nn.Linear` are drawn anew, in place.
         scheme: default, kaiming, xavier or orthogonal.
-        seed: the run's seed.
+        seed: the run's seed, or the one that all runs share.
     """
     with torch.no_grad():
         for name, module in model.named_modules():

@@ -27,12 +27,14 @@ def rehearse(runs: Sequence[Run], dataset: Dataset, *, declared: Sequence[Run]) 
         declared: all runs of the study, whose networks decide which names mean something.
 
     Raises:
-        InputError: settings that don't fit each other or the data, a setting that no network takes, or a
-            network, loss or metric of the user's own that can't be used.
+        InputError: settings that don't fit each other or the data, a setting that no network takes, a
+            network, loss or metric of the user's own that can't be used, or seeds that make no difference.
     """
     _check_names(declared)
     for share in {run.settings["validation"] for run in runs} - {0.0}:
         validation_indices(dataset.train.labels, fraction=share, seed=0)
+    for run in runs:
+        _check_seeds_differ(run, images=len(dataset.train))
     images = Resident.of(dataset.train, torch.device("cpu"))
     two = images.batch(torch.arange(min(2, len(images))))
     for run in runs:
@@ -78,6 +80,25 @@ def _check_number(value: object, what: str) -> None:
             f"{what} gives {given}",
             rule="a loss or metric gives a tensor of one number, the mean over the batch",
             remedy="reduce it by .mean()",
+        )
+
+
+def _check_seeds_differ(run: Run, *, images: int) -> None:
+    """Refuse a run that is the same under every seed: its repetitions would pass for evidence."""
+    settings = run.settings
+    acts = {
+        "init": True,
+        "order": settings["batch_size"] < images * (1 - settings["validation"]),
+        "dropout": run.build is not None or settings["dropout"] > 0,
+        "split": True,
+    }
+    if not any(acts[source] for source in run.vary):
+        given = f"batch_size = {settings['batch_size']}, dropout = {settings['dropout']}"
+        raise InputError(
+            f"vary = {run.vary}, where variant {run.cell.variant!r} has {given} on {images:,} images",
+            rule="what a seed varies makes a difference to every run: dropout needs a rate above 0, order "
+            "more than one batch an epoch",
+            remedy="let the seed vary 'init' too, or leave such runs out",
         )
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from harness.data.dataset import Dataset
-from harness.data.splitting import validation_indices
+from harness.data.splitting import split_anew, validation_indices
 from harness.design.run import Run
 from harness.design.streams import stream
 from harness.models.building import build_model
@@ -49,8 +49,8 @@ def train(
         InputError: a setting that the network, the optimizer or the data can't satisfy.
     """
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        # For layers of a user's own network that draw from torch's global generator.
-        torch.manual_seed(stream(run.seed, "torch"))
+        # For layers of a user's own network that draw from torch's global generator, as dropout does.
+        torch.manual_seed(stream(run.seed_of("dropout"), "torch"))
         records = _trained(run, dataset, device, on_epoch, checkpoint)
     records.outcome = _outcome(records.curves, threshold=run.settings["threshold"])
     return records
@@ -78,7 +78,7 @@ def _trained(
                 model,
                 optimizer,
                 training,
-                order=_order(run.seed, epoch, len(training)).to(device),
+                order=_order(run.seed_of("order"), epoch, len(training)).to(device),
                 batch_size=settings["batch_size"],
                 objectives=objectives,
                 epoch=epoch,
@@ -100,18 +100,20 @@ def _trained(
 
 def _splits(run: Run, dataset: Dataset, device: torch.device) -> tuple[Resident, dict[str, Resident]]:
     """The training images, and what is measured: probe, validation where the study asks, test if it may."""
-    settings = run.settings
-    training, held_out = Resident.of(dataset.train, device), {}
+    settings, train, test = run.settings, dataset.train, dataset.test
+    if "split" in run.vary:
+        train, test = split_anew(train, test, seed=stream(run.seed_of("split"), "split"))
+    training, held_out = Resident.of(train, device), {}
     if settings["validation"] > 0:
-        # One split for all seeds: what a seed varies is initialisation, order and dropout.
-        learn, hold = validation_indices(
-            dataset.train.labels, fraction=settings["validation"], seed=stream(0, "validation")
-        )
+        # One for all seeds, unless they split the images anew.
+        seed = stream(run.seed_of("split"), "validation")
+        learn, hold = validation_indices(train.labels, fraction=settings["validation"], seed=seed)
         training, held_out = training.subset(learn), {"validation": training.subset(hold)}
+    # A sample to measure on, nothing that training depends on: drawn by the seed whatever varies.
     generator = torch.Generator().manual_seed(stream(run.seed, "probe"))
     probe = torch.randperm(len(training), generator=generator)[: settings["probe_size"]]
-    test = {"test": Resident.of(dataset.test, device)} if run.tested else {}
-    return training, {"probe": training.subset(probe), **held_out, **test}
+    tested = {"test": Resident.of(test, device)} if run.tested else {}
+    return training, {"probe": training.subset(probe), **held_out, **tested}
 
 
 def make_model(run: Run, dataset: Dataset) -> nn.Module:

@@ -1,4 +1,4 @@
-"""Computation: the validation part is stratified, disjoint and the same every time."""
+"""Computation: parts that are drawn are stratified, disjoint and the same every time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from harness.data.splitting import validation_indices
+from harness.data.dataset import Split
+from harness.data.splitting import split_anew, validation_indices
 from harness.errors import InputError
 
 LABELS = np.repeat(np.arange(4), [10, 25, 40, 5]).astype(np.int64)[np.random.default_rng(3).permutation(80)]
@@ -92,3 +93,69 @@ def test_declaring_and_hashing_import_no_torch_and_no_scikit_learn() -> None:
         "sys.exit(any(name in sys.modules for name in ('torch', 'torchvision', 'sklearn', 'scipy')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# A new split of all images.
+
+
+def numbered(labels: list[int], *, first: int) -> Split:
+    """Images that bear their number in every pixel."""
+    numbers = np.arange(first, first + len(labels), dtype=np.uint8)
+    return Split(np.tile(numbers[:, None, None, None], (1, 1, 2, 3)), np.array(labels, dtype=np.int64))
+
+
+TRAIN = numbered([0, 1, 2, 0, 1, 2, 0, 1, 0, 1, 0, 1] * 5, first=0)  # 25, 25 and 10 of a class
+TEST = numbered([2, 2, 0, 2, 1, 2, 0, 2, 2, 2], first=60)  # 2, 1 and 7
+
+
+def numbers_of(split: Split) -> list[int]:
+    assert (split.images == split.images[:, :1, :1, :1]).all()
+    return [int(image[0, 0, 0]) for image in split.images]
+
+
+def test_a_new_split_has_every_image_once_with_its_label() -> None:
+    train, test = split_anew(TRAIN, TEST, seed=5)
+    assert sorted(numbers_of(train) + numbers_of(test)) == list(range(70))
+    labels = TRAIN.labels.tolist() + TEST.labels.tolist()
+    for part in (train, test):
+        assert [labels[number] for number in numbers_of(part)] == part.labels.tolist()
+
+
+def test_a_new_split_has_as_many_images_of_every_class_in_each_part() -> None:
+    for seed in range(20):
+        train, test = split_anew(TRAIN, TEST, seed=seed)
+        assert [train.labels.tolist().count(label) for label in range(3)] == [25, 25, 10]
+        assert [test.labels.tolist().count(label) for label in range(3)] == [2, 1, 7]
+
+
+def test_the_test_images_are_those_of_the_smallest_numbers_of_the_generator() -> None:
+    """As the docstring has it, by a plain loop."""
+    labels = TRAIN.labels.tolist() + TEST.labels.tolist()
+    generator, drawn = np.random.PCG64(5), []
+    for label, count in ((0, 2), (1, 1), (2, 7)):
+        members = [number for number in range(70) if labels[number] == label]
+        raw = {member: generator.random_raw() for member in members}
+        drawn += sorted(members, key=lambda member: raw[member])[:count]
+    train, test = split_anew(TRAIN, TEST, seed=5)
+    assert numbers_of(test) == sorted(drawn)
+    assert numbers_of(train) == sorted(set(range(70)) - set(drawn))
+
+
+def test_another_seed_is_another_split() -> None:
+    drawn = [tuple(numbers_of(split_anew(TRAIN, TEST, seed=seed)[1])) for seed in range(10)]
+    assert len(set(drawn)) == 10
+    assert tuple(numbers_of(split_anew(TRAIN, TEST, seed=3)[1])) == drawn[3]
+
+
+def test_a_class_of_one_part_alone_stays_there() -> None:
+    train, test = split_anew(numbered([0, 0, 1, 0], first=0), numbered([0, 4, 0], first=4), seed=1)
+    assert 2 in numbers_of(train)
+    assert 5 in numbers_of(test)
+    assert test.labels.tolist().count(0) == 2
+
+
+def test_a_new_split_leaves_the_old_one_as_it_was() -> None:
+    images = TRAIN.images.copy()
+    train, _ = split_anew(TRAIN, TEST, seed=5)
+    train.images[:] = 0
+    np.testing.assert_array_equal(TRAIN.images, images)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,8 @@ def test_without_changes_the_study_stays_as_it_is() -> None:
 
 def test_seeds_and_epochs_and_data_are_changed_and_nothing_else() -> None:
     changed = with_overrides(a_study(), assignments=["epochs=5", "dataset=folder:my pictures"], seeds=30)
-    assert changed == a_study(seeds=30, epochs=5, dataset="folder:my pictures")
+    declared = a_study(seeds=30, epochs=5, dataset="folder:my pictures")
+    assert changed == replace(declared, planned=a_study().seeds)
 
 
 def test_a_factor_gets_the_levels_of_the_call() -> None:

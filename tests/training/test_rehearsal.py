@@ -117,6 +117,52 @@ def test_a_name_that_one_of_the_networks_takes_is_allowed_for_all(tiny: Dataset,
     )
 
 
+@pytest.mark.parametrize(
+    ("vary", "given", "given_is"),
+    [
+        (("dropout",), {}, "batch_size = 20, dropout = 0.0 on 96 images"),
+        (("order",), {"batch_size": 96, "dropout": 0.5}, "batch_size = 96, dropout = 0.5 on 96 images"),
+        (("order",), {"batch_size": 72, "validation": 0.25}, "batch_size = 72, dropout = 0.0 on 96 images"),
+        (("order", "dropout"), {"batch_size": 128}, "batch_size = 128, dropout = 0.0 on 96 images"),
+    ],
+)
+def test_seeds_that_make_no_difference_are_refused(
+    tiny: Dataset, vary: tuple[str, ...], given: dict[str, Any], given_is: str
+) -> None:
+    """Twenty equal runs would decide any question, at p = 2 / 2²⁰."""
+    run = replace(tiny_run(**given), vary=vary)
+    with pytest.raises(InputError) as caught:
+        rehearse([tiny_run(), run], tiny, declared=[run])
+    assert caught.value.received == f"vary = {vary}, where variant 'plain' has {given_is}"
+    assert "makes a difference to every run" in caught.value.rule
+    assert "'init' too" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("vary", "given"),
+    [
+        (("dropout",), {"dropout": 0.5}),
+        (("order",), {"batch_size": 95}),
+        (("order",), {"batch_size": 71, "validation": 0.25}),
+        (("order", "dropout"), {"batch_size": 128, "dropout": 0.1}),
+        (("init",), {"batch_size": 128}),
+        (("split",), {"batch_size": 128}),
+    ],
+)
+def test_seeds_that_make_a_difference_are_not_refused(
+    tiny: Dataset, vary: tuple[str, ...], given: dict[str, Any]
+) -> None:
+    run = replace(tiny_run(**given), vary=vary)
+    rehearse([run], tiny, declared=[run])
+
+
+def test_a_network_of_ones_own_may_draw_in_training_whatever_its_settings_say(
+    tiny: Dataset, nets: str
+) -> None:
+    run = replace(tiny_run(), build=f"{nets}:make", vary=("dropout",))
+    rehearse([run], tiny, declared=[run])
+
+
 def test_a_parametrised_network_is_sampled_where_it_has_parameters(tiny: Dataset, nets: str) -> None:
     run = replace(tiny_run(), build=f"{nets}:tied")
     rehearse([run], tiny, declared=[run])
