@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from harness.design.search import FIRST_TUNING_SEED
 from harness.design.settings import Scalar
+from harness.design.sources import source_hash
 from harness.design.study import Study
 from harness.errors import InputError
+from harness.findings.turns import codes_of, turning_shares
 from harness.store.ledger import Ledger, open_ledger
 from harness.store.results import Results
-from harness.store.tables import PROVENANCE, WEIGHTS, curves_schema, runs_schema
+from harness.store.tables import PROVENANCE, TRIALS, WEIGHTS, curves_schema, runs_schema
+
+MOST_WEIGHTS = 1 << 22
+"""Rows of sampled weights that are held, about: 200 MB."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +37,14 @@ class StudyFrames:
         ledger: its runs and how far each has come.
         cells: the combinations of levels, by number.
         runs: a row a recorded run; columns of the `runs` table, and the number of its cell. Levels are
-            the declaration's: a run may have been recorded before a factor was declared.
+            the declaration's: a run may have been recorded before a factor was declared. `turning` is how
+            often its sampled weights turn back, see `turning_shares`; NaN where that is not known.
         curves: a row a run, epoch and split, with variant, seed and cell.
-        weights: a row a run, epoch and sampled weight, with variant, seed and cell.
+        weights: a row a run, epoch and sampled weight, with variant, seed and cell; of the first declared
+            runs only, where all would be more than `MOST_WEIGHTS`.
         provenance: a row a call of the runner, the latest last.
+        trials: a row a proposal of the study's search and rung, with the number of its cell, in order; no
+            rows without a search.
     """
 
     study: Study
@@ -40,12 +54,19 @@ class StudyFrames:
     curves: pd.DataFrame
     weights: pd.DataFrame
     provenance: pd.DataFrame
+    trials: pd.DataFrame
 
-    @property
+    @cached_property
     def calls(self) -> pd.DataFrame:
         """The calls that trained these runs, in order of time; empty where none is recorded."""
         used = self.provenance["call_id"].isin(self.runs["call_id"])
         return self.provenance[used].sort_values(["started_at", "call_id"])
+
+    @property
+    def schedule(self) -> dict[str, Any]:
+        """Seeds and looks that were declared when the first of these runs was trained; empty if unknown."""
+        recorded = self.calls["schedule"].iloc[:1].dropna()
+        return json.loads(recorded.iloc[0]) if len(recorded) else {}
 
 
 def load_frames(
@@ -55,6 +76,7 @@ def load_frames(
     data_dir: Path | None = None,
     splits: Sequence[str] | None = None,
     weights: bool = True,
+    ledger: Ledger | None = None,
 ) -> StudyFrames:
     """Read a study's tables.
 
@@ -66,13 +88,14 @@ def load_frames(
         data_dir: where the user keeps data.
         splits: of the curves, those that are wanted; all unless given.
         weights: whether the sampled weights are wanted, by far the largest table.
+        ledger: of the study, where the caller has opened it: that takes 2 s at 100,000 runs.
 
     Raises:
         InputError: nothing is recorded of what the declaration expands to.
         StoreError: a file is damaged, and is now set aside.
     """
     results = Results(folder)
-    ledger = open_ledger(study, results, data_dir=data_dir)
+    ledger = ledger or open_ledger(study, results, data_dir=data_dir)
     if not ledger.status:
         others = (
             f"; {ledger.foreign} runs of other settings, epochs or data lie there" if ledger.foreign else ""
@@ -89,27 +112,96 @@ def load_frames(
     rows = rows[rows["run_id"].isin(ledger.status)]
     levels = pd.DataFrame(cells, columns=[factor.name for factor in study.factors])
     runs = rows.merge(keys[["run_id", "cell"]], on="run_id").join(levels, on="cell")
-    recorded = keys[keys["run_id"].isin(runs["run_id"])]
-    curves = results.read("curves", run_ids=runs["run_id"])
-    if curves is not None and splits is not None:
-        curves = curves.filter(pc.is_in(curves["split"], pa.array(splits)))
-    sampled = results.read("weights", run_ids=runs["run_id"]) if weights else None
+    turning, sampled = _weights(results, ledger, runs["run_id"]) if weights else (pd.Series(dtype=float), [])
     return StudyFrames(
         study=study,
         ledger=ledger,
         cells=cells,
-        runs=runs,
-        curves=_frame(curves, curves_schema(())).merge(recorded, on="run_id"),
-        weights=_frame(sampled, WEIGHTS).merge(recorded, on="run_id"),
+        runs=runs.assign(turning=runs["run_id"].map(turning).astype(float)),
+        curves=_placed(_curves(results, runs["run_id"], splits=splits), curves_schema(()), keys),
+        weights=_placed(sampled, WEIGHTS, keys),
         provenance=_frame(results.read("provenance"), PROVENANCE).sort_values("started_at"),
+        trials=_trials(study, results, cells, data_sha256=ledger.data_sha256),
     )
 
 
 def _keys(ledger: Ledger, cells: tuple[dict[str, Scalar], ...]) -> pd.DataFrame:
-    """run_id, variant, seed and number of the cell of every declared run."""
+    """run_id, variant, seed and number of the cell of every declared run, by run_id."""
     numbers = {repr(levels): number for number, levels in enumerate(cells)}
     rows = [(run.run_id, run.cell.variant, run.seed, numbers[repr(run.cell.levels)]) for run in ledger.runs]
-    return pd.DataFrame(rows, columns=["run_id", "variant", "seed", "cell"])
+    keys = pd.DataFrame(sorted(rows), columns=["run_id", "variant", "seed", "cell"])
+    return keys.astype({"variant": "category"})
+
+
+def _curves(results: Results, run_ids: pd.Series, *, splits: Sequence[str] | None) -> list[pa.Table]:
+    parts = results.parts("curves", run_ids=run_ids, coded=("run_id", "split"))
+    if splits is None:
+        return list(parts)
+    return [part.filter(pc.is_in(part["split"], pa.array(splits))) for part in parts]
+
+
+def _weights(results: Results, ledger: Ledger, run_ids: pd.Series) -> tuple[pd.Series, list[pa.Table]]:
+    """How often the weights of each run turn back, and the rows of the first runs.
+
+    All rows are too many to be held where a study is large: 161 million at 100,000 runs.
+    """
+    firsts = [run for run in ledger.runs if run.seed == 0]
+    rows_of_a_run = max((run.epochs + 1) * max(1, run.settings["sampled_weights"]) for run in firsts)
+    many = max(len({run.cell.variant for run in firsts}), MOST_WEIGHTS // rows_of_a_run)
+    kept = pa.array([run.run_id for run in ledger.runs[:many]])
+    shares, rows = [pd.Series(dtype=float)], []
+    for part in results.parts("weights", run_ids=run_ids, coded=("run_id", "layer", "index")):
+        shares.append(turning_shares(part))
+        rows.append(part.filter(pc.is_in(part["run_id"], kept)))
+    return pd.concat(shares), rows
+
+
+def _placed(parts: Sequence[pa.Table], schema: pa.Schema, keys: pd.DataFrame) -> pd.DataFrame:
+    """The rows of some runs, by run_id, with variant, seed and cell; columns of texts are categorical."""
+    table = pa.concat_tables(parts or [schema.empty_table()], promote_options="permissive")
+    codes, ids = codes_of(table["run_id"])
+    run = pd.Index(keys["run_id"]).get_indexer(pd.Index(ids))[codes]
+    order = np.argsort(run, kind="stable")
+    run = run[order]
+    columns: dict[str, Any] = {"run_id": pd.Categorical.from_codes(run, pd.Index(keys["run_id"]))}
+    for name in table.column_names[1:]:
+        texts = pa.types.is_dictionary(table.schema.field(name).type)
+        columns[name] = (_categorical(table[name]) if texts else table[name].to_pandas().array).take(order)
+    columns |= {name: keys[name].array.take(run) for name in ("variant", "seed", "cell")}
+    return pd.DataFrame(columns, copy=False)
+
+
+def _categorical(column: pa.ChunkedArray) -> pd.Categorical[str]:
+    """A column of codes, its categories those that occur, sorted: however the rows lie in files."""
+    codes, names = codes_of(column)
+    occur = np.bincount(codes, minlength=len(names)) > 0
+    categories = pd.Index(sorted(name for name, here in zip(names, occur, strict=True) if here))
+    return pd.Categorical.from_codes(categories.get_indexer(pd.Index(names))[codes], categories)
+
+
+def _trials(
+    study: Study, results: Results, cells: tuple[dict[str, Scalar], ...], *, data_sha256: str
+) -> pd.DataFrame:
+    """The proposals of the declared search, without those beyond its budget and those of other searches."""
+    search = study.search
+    if search is None:
+        return _frame(None, TRIALS).assign(cell=0)
+    numbers = {repr(levels): number for number, levels in enumerate(cells)}
+    source_of, named = cache(source_hash), {}
+    for cell in study.cells():
+        blank = study.run(
+            cell,
+            seed=FIRST_TUNING_SEED,
+            data_sha256=data_sha256,
+            params={},
+            stage="tuning",
+            source_of=source_of,
+        )
+        named[search.name(blank)] = numbers[repr(cell.levels)]
+    rows = _frame(results.read("trials"), TRIALS)
+    mine = rows[rows["search"].isin(list(named)) & (rows["number"] < search.budget)]
+    cell_of = mine["search"].map(named).astype("int64")
+    return mine.assign(cell=cell_of).sort_values(["cell", "variant", "number", "rung"])
 
 
 def _frame(table: pa.Table | None, schema: pa.Schema) -> pd.DataFrame:

@@ -72,6 +72,7 @@ class Call:
             study.name,
             data=_facts(dataset),
             findings={finding.name: finding.sha256 for finding in study.findings},
+            schedule=study.schedule,
             device=place.kind,
             determinism=DETERMINISM,
             gpus=list(place.gpus),

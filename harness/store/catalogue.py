@@ -83,6 +83,17 @@ class Catalogue:
         """How many rows each file has."""
         return {volume.path: volume.rows for volume in self.volumes}
 
+    def by_file(self, names: Iterable[str]) -> dict[Path, list[str]]:
+        """Some members, in this order, by the file that holds them.
+
+        Raises:
+            KeyError: a member is not there.
+        """
+        found: dict[Path, list[str]] = {}
+        for name in names:
+            found.setdefault(self.places[name].path, []).append(name)
+        return found
+
     def spans(self, names: Iterable[str]) -> list[Place]:
         """The places of some members, in this order; neighbours in one file become one span.
 

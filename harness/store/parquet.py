@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,15 +74,23 @@ def write_parquet(table: pa.Table, path: Path, *, members: Members | None = None
     write_whole(path, lambda file: file.write(content), option="--results")
 
 
-def read_parquet(path: Path, *, columns: list[str] | None = None) -> pa.Table:
+def read_parquet(path: Path, *, columns: list[str] | None = None, coded: Sequence[str] = ()) -> pa.Table:
     """Read a file, once it is proven to be what was written.
+
+    Args:
+        path: of the file.
+        columns: those that are wanted; all unless given.
+        coded: columns of texts that are left as codes into a list of these, as they lie in the file: 12 ms
+            instead of 32 for 408,000 sampled weights on an AMD EPYC 9R14.
 
     Raises:
         FileNotFoundError: it is gone: joined with others meanwhile, or set aside.
         DamageError: it is damaged.
         StoreError: the disk refuses.
     """
-    whole = pq.ParquetFile(pa.BufferReader(_checked_content(path)), page_checksum_verification=True)
+    whole = pq.ParquetFile(
+        pa.BufferReader(_checked_content(path)), page_checksum_verification=True, read_dictionary=coded
+    )
     return whole.read(columns=columns, use_threads=False).replace_schema_metadata()
 
 

@@ -28,6 +28,7 @@ def describe_call(
     *,
     data: Mapping[str, Any],
     findings: Mapping[str, str],
+    schedule: Mapping[str, object],
     device: str,
     determinism: Mapping[str, Any],
     gpus: list[str],
@@ -39,26 +40,31 @@ def describe_call(
         study: its name.
         data: what the data set is: name, sha256, classes, sizes.
         findings: the hash of each declared finding, by name.
+        schedule: the declared seeds and looks.
         device: cpu or cuda.
         determinism: the flags under which workers train.
         gpus: names of the devices in use.
         machine: where it is trained, as `describe_machine` tells; this one unless given.
     """
-    commit, dirty = _git(Path.cwd())
     return {
         "call_id": uuid.uuid4().hex[:12],
         "started_at": datetime.now(UTC),
         "study": study,
         "command": _without_password(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])),
-        "harness": metadata.version("ablation-harness"),
+        **describe_source(),
         "versions": json.dumps({"python": platform.python_version(), **_versions()}),
-        "git_commit": commit,
-        "git_dirty": dirty,
         "hardware": json.dumps({"device": device, "gpus": gpus, **(machine or describe_machine())}),
         "determinism": json.dumps(dict(determinism)),
         "data": json.dumps(dict(data)),
         "findings": json.dumps(dict(findings)),
+        "schedule": json.dumps(dict(schedule)),
     }
+
+
+def describe_source() -> dict[str, Any]:
+    """The harness's version, and the state of the source tree in the working folder."""
+    commit, dirty = _git(Path.cwd())
+    return {"harness": metadata.version("ablation-harness"), "git_commit": commit, "git_dirty": dirty}
 
 
 def _without_password(command: str) -> str:

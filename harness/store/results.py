@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from harness.store.parquet import DamageError
 from harness.store.shelf import Shelf
 from harness.store.tables import (
     BESIDE_RUNS,
+    CALIBRATIONS,
     FINISHED,
     PROVENANCE,
     TABLES,
@@ -103,6 +104,11 @@ class Results:
         row = pa.Table.from_pylist([call], schema=PROVENANCE)
         self.shelf("provenance").put({call["call_id"]: 1}, row)
 
+    def write_calibration(self, calibration: dict[str, Any]) -> None:
+        """Write what one calibration found."""
+        row = pa.Table.from_pylist([calibration], schema=CALIBRATIONS)
+        self.shelf("calibrations").put({calibration["calibration_id"]: 1}, row)
+
     def runs(self, *, columns: Sequence[str] | None = None) -> pa.Table | None:
         """The row of each run's highest attempt, by run_id; None where nothing was recorded.
 
@@ -138,19 +144,30 @@ class Results:
             StoreError: a file is damaged, and is now set aside; or a column changed its type from one file
                 to another.
         """
-        counting = set(_counting(latest(self.members("runs")))) if table in BESIDE_RUNS else None
-        wanted = None if run_ids is None else set(run_ids)
-
-        def choose(names: Iterable[str]) -> list[str]:
-            return sorted(
-                name
-                for name in names
-                if (counting is None or name in counting)
-                and (wanted is None or name.rpartition(".")[0] in wanted)
-            )
-
         with self._setting_aside(table) as shelf:
-            return shelf.read(choose, columns=columns)
+            return shelf.read(self._choice(table, run_ids), columns=columns)
+
+    def parts(
+        self,
+        table: str,
+        *,
+        run_ids: Iterable[str] | None = None,
+        columns: list[str] | None = None,
+        coded: Sequence[str] = (),
+    ) -> Iterator[pa.Table]:
+        """The same file after file, as one wants a table that may not fit into memory; by run_id in each.
+
+        Args:
+            table: its name.
+            run_ids: of the runs that are wanted; all unless given.
+            columns: those that are wanted; all unless given.
+            coded: columns of texts that are left as codes into a list of these (Arrow's dictionaries).
+
+        Raises:
+            StoreError: a file is damaged, and is now set aside.
+        """
+        with self._setting_aside(table) as shelf:
+            yield from shelf.parts(self._choice(table, run_ids), columns=columns, coded=coded)
 
     def members(self, table: str) -> set[str]:
         """The attempts that stand in a table, told by its files' footers.
@@ -209,6 +226,17 @@ class Results:
             if unwanted:
                 with self._setting_aside(table) as shelf:
                     shelf.drop(unwanted)
+
+    def _choice(self, table: str, run_ids: Iterable[str] | None) -> Callable[[Iterable[str]], Sequence[str]]:
+        """What picks from the members of a table those that count, of the runs that are wanted, by name."""
+        counting = set(_counting(latest(self.members("runs")))) if table in BESIDE_RUNS else None
+        wanted = None if run_ids is None else set(run_ids)
+        return lambda names: sorted(
+            name
+            for name in names
+            if (counting is None or name in counting)
+            and (wanted is None or name.rpartition(".")[0] in wanted)
+        )
 
     @contextmanager
     def _setting_aside(self, table: str) -> Iterator[Shelf]:

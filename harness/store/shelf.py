@@ -109,6 +109,41 @@ class Shelf:
             return _stacked(spans, tables, self.folder)
         raise self._unsteady()
 
+    def parts(
+        self,
+        choose: Callable[[Iterable[str]], Iterable[str]] = sorted,
+        *,
+        columns: list[str] | None = None,
+        coded: Sequence[str] = (),
+    ) -> Iterator[pa.Table]:
+        """The rows of some members, file after file: memory holds one at a time.
+
+        Args:
+            choose: as `read` takes it; the members of one file stand in the chosen order.
+            columns: those that are wanted; all unless given.
+            coded: columns of texts that are left as codes into a list of these.
+
+        Raises:
+            DamageError: a file is damaged.
+            StoreError: the disk refuses.
+        """
+        catalogue = self.catalogue()
+        left = dict.fromkeys(choose(catalogue.places.keys()))
+        for _ in _tries():
+            try:
+                for path, names in catalogue.by_file(left).items():
+                    table = read_parquet(path, columns=columns, coded=coded)
+                    if table.num_rows != catalogue.rows[path]:
+                        raise FileNotFoundError(path)  # another bears its name since
+                    for name in names:
+                        del left[name]
+                    yield _stacked(catalogue.spans(names), {path: table}, self.folder)
+            except (FileNotFoundError, KeyError):
+                catalogue = self.catalogue()
+                continue
+            return
+        raise self._unsteady()
+
     def rows(self, names: Sequence[str], catalogue: Catalogue) -> pa.Table:
         """The rows of some members, in this order, for writers: nobody else joins files meanwhile.
 

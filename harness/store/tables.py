@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from harness.design.factor import Factor
 
-TABLES = ("runs", "curves", "weights", "trials", "provenance")
+TABLES = ("runs", "curves", "weights", "trials", "calibrations", "provenance")
 
 BESIDE_RUNS = ("curves", "weights")
 """The tables in which every finished run stands, be it without rows; they are written before `runs`."""
@@ -108,6 +108,23 @@ TRIALS = pa.schema(
 )
 """One row per proposal of a search × rung; levels and params are JSON objects, run_ids is a JSON list."""
 
+CALIBRATIONS = pa.schema(
+    [
+        ("calibration_id", pa.string()),
+        ("calibrated_at", pa.timestamp("us", tz="UTC")),
+        ("study", pa.string()),
+        ("declaration", pa.string()),
+        ("seeds", pa.int32()),
+        ("p_adjusted", pa.string()),
+        ("claims", pa.string()),
+        ("relabelled", pa.string()),
+        ("harness", pa.string()),
+        ("git_commit", pa.string()),
+        ("git_dirty", pa.bool_()),
+    ]
+)
+"""One row per call of `harness calibrate`; p_adjusted, claims and relabelled are JSON."""
+
 PROVENANCE = pa.schema(
     [
         ("call_id", pa.string()),
@@ -122,6 +139,7 @@ PROVENANCE = pa.schema(
         ("determinism", pa.string()),
         ("data", pa.string()),
         ("findings", pa.string()),
+        ("schedule", pa.string()),
     ]
 )
-"""One row per call of the runner; versions, hardware, determinism, data and findings are JSON objects."""
+"""One row per call of the runner; versions, hardware, determinism, data, findings, schedule are JSON."""

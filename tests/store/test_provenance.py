@@ -24,6 +24,7 @@ def a_call(**changes: Any) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "data": {"name": "digits", "sha256": "ab", "classes": 10},
         "findings": {"accuracy": "cd"},
+        "schedule": {"seeds": 30, "looks": [12, 30], "spending": "pocock"},
         "device": "cpu",
         "determinism": {"threads": 1, "tf32": False},
         "gpus": [],

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from harness.design.factor import RESERVED, Factor
-from harness.store.tables import PROVENANCE, TABLES, TRIALS, WEIGHTS, curves_schema, runs_schema
+from harness.store.tables import CALIBRATIONS, PROVENANCE, TABLES, TRIALS, WEIGHTS, curves_schema, runs_schema
 
 TEXT, REAL, SMALL, WHOLE = pa.string(), pa.float64(), pa.int32(), pa.int64()
 MOMENT = pa.timestamp("us", tz="UTC")
@@ -73,7 +73,7 @@ def test_a_weight_has_a_place_a_value_and_a_gradient() -> None:
 
 def test_a_call_of_the_runner_says_where_its_numbers_come_from() -> None:
     texts = ("call_id", "study", "command", "harness", "versions", "git_commit", "hardware")
-    expected = dict.fromkeys((*texts, "determinism", "data", "findings"), TEXT)
+    expected = dict.fromkeys((*texts, "determinism", "data", "findings", "schedule"), TEXT)
     assert types(PROVENANCE) == {**expected, "started_at": MOMENT, "git_dirty": pa.bool_()}
 
 
@@ -86,5 +86,15 @@ def test_a_trial_says_what_was_proposed_and_what_became_of_it() -> None:
     }
 
 
-def test_the_tables_of_a_study_are_five() -> None:
-    assert TABLES == ("runs", "curves", "weights", "trials", "provenance")
+def test_a_calibration_says_what_it_tried_and_what_it_found() -> None:
+    texts = ("calibration_id", "study", "declaration", "p_adjusted", "claims", "relabelled", "harness")
+    assert types(CALIBRATIONS) == {
+        **dict.fromkeys((*texts, "git_commit"), TEXT),
+        "calibrated_at": MOMENT,
+        "seeds": SMALL,
+        "git_dirty": pa.bool_(),
+    }
+
+
+def test_the_tables_of_a_study_are_six() -> None:
+    assert TABLES == ("runs", "curves", "weights", "trials", "calibrations", "provenance")

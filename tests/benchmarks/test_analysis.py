@@ -1,0 +1,88 @@
+"""How quickly a study is analysed, as `harness report` does before it draws; `nox -s bench` prints the table.
+
+Of 1,440 runs: 4.0 s of one core of an AMD EPYC 9R14 and 0.6 GB, of which 1.3 s start Python and import.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from harness.design.loading import load_study
+from tests.benchmarks.costs import Costs, benchmark_program
+from tests.benchmarks.fabricated import record
+from tests.pace import slowness
+
+FACTORIAL = Path(__file__).parents[2] / "studies" / "factorial.py"
+
+GRID = """
+from harness import Factor, Study, Variant
+
+study = Study(
+    name="grid",
+    question="Is it quick?",
+    dataset="devanagari",
+    variants=(Variant("plain"), Variant("bn", norm="batch")),
+    factors=(
+        Factor("batch_size", {batch_sizes}),
+        Factor("lr", (0.001, 0.003, 0.01, 0.1, 1.0)),
+        Factor("dropout", (0.0, 0.1, 0.2, 0.3, 0.4)),
+    ),
+    seeds={seeds},
+    epochs=30,
+)
+"""
+
+ANALYSIS = """
+from harness.design.loading import load_study
+from harness.findings.analysis import analyse
+from harness.report.curves import measure_curves
+from harness.report.paths import trace_paths
+
+found = analyse(load_study(sys.argv[1]), Path(sys.argv[2]))
+contrasts = {contrast.finding.name: contrast.verdict for contrast in found.contrasts}
+print(contrasts["accuracy"], contrasts["smoothness"])
+print(len(found.by_level), len(found.interactions), len(found.by_cell))
+print(len(found.survival), len(found.divergence))
+print(len(measure_curves(found.frames).seeds), len(trace_paths(found.frames)))
+"""
+
+CURVE = 31 + 31 + 30
+"""Rows of a run in `curves`: there is nothing to tell of the training images before training."""
+
+
+def test_analysing_1440_runs(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+    """At most 5 s of one core and 1 GB, the start of Python included."""
+    costs = analysed(benchmark, FACTORIAL, tmp_path / "factorial", rounds=3)
+    assert costs.said == ["supported", "supported", "10", "3", "36", "2", "1", f"{2 * 20 * CURVE}", "2"]
+    assert costs.seconds < 5 * slowness()
+    assert costs.megabytes < 1000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", [20, 1000])
+def test_analysing_a_hundred_thousand_runs(benchmark: BenchmarkFixture, tmp_path: Path, seeds: int) -> None:
+    """At most 60 s of one core and 4 GB, with many combinations of levels as with many seeds."""
+    if benchmark.disabled:
+        pytest.skip("takes minutes and 2 GB of disk: `nox -s bench` runs it")
+    combinations = 50_000 // seeds
+    sizes = tuple(range(8, 8 + combinations // 25))
+    (tmp_path / "grid.py").write_text(GRID.format(batch_sizes=sizes, seeds=seeds))
+    costs = analysed(benchmark, tmp_path / "grid.py", tmp_path / "grid", rounds=1)
+    levels = f"{len(sizes) + 5 + 5}"
+    rows = f"{2 * seeds * CURVE}"
+    assert costs.said == ["supported", "supported", levels, "3", f"{combinations}", "2", "1", rows, "2"]
+    assert costs.seconds < 60 * slowness()
+    assert costs.megabytes < 4000
+
+
+def analysed(benchmark: BenchmarkFixture, file: Path, folder: Path, *, rounds: int) -> Costs:
+    """Record every run of a study, analyse it, and remove what was recorded."""
+    try:
+        record(load_study(str(file)), folder, single=100)
+        return benchmark_program(benchmark, ANALYSIS, [str(file), str(folder)], rounds=rounds)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,134 @@
+"""Edge: a table read file after file holds what it holds when read at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from harness.design.run import Run
+from harness.design.study import Study
+from harness.errors import StoreError
+from harness.store import shelf
+from harness.store.results import Results
+from harness.store.shelf import Shelf
+
+Row = dict[str, Any]
+RowOf = Callable[..., Row]
+Key = tuple[str, int]
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Results:
+    monkeypatch.setattr("os.fsync", lambda _: None)
+    return Results(tmp_path / "small")
+
+
+def write(results: Results, study: Study, run: Run, row_of: RowOf, *, attempt: int = 1) -> None:
+    curves = [
+        {"epoch": epoch, "split": split, "loss": attempt + run.seed / 8}
+        for epoch in range(3)
+        for split in ("probe", "test")
+    ]
+    results.write_run(row_of(run, attempt=attempt), factors=study.factors, curves=curves)
+
+
+def rows_of(tables: list[pa.Table]) -> list[list[Row]]:
+    return [table.select(["run_id", "epoch", "split", "loss"]).to_pylist() for table in tables]
+
+
+def test_each_file_gives_one_part_and_together_they_are_the_table(
+    results: Results, study: Study, row_of: RowOf
+) -> None:
+    runs = study.runs("f" * 64)
+    for run in runs[:8]:
+        write(results, study, run, row_of)
+    results.compact()
+    for run in runs[8:]:
+        write(results, study, run, row_of)
+    joined, *single = rows_of(list(results.parts("curves")))
+    assert {row["run_id"] for row in joined} == {run.run_id for run in runs[:8]}
+    assert [{row["run_id"] for row in rows} for rows in single] == [
+        {run_id} for run_id in sorted(run.run_id for run in runs[8:])
+    ]
+    found = [row for rows in (joined, *single) for row in rows]
+    whole = results.read("curves")
+    assert whole is not None
+    assert len(found) == 12 * 6
+    in_order = sorted(found, key=lambda row: row["run_id"])  # stable: rows of a run keep their order
+    assert in_order == whole.select(["run_id", "epoch", "split", "loss"]).to_pylist()
+
+
+def test_parts_hold_the_wanted_runs_and_of_each_what_counts(
+    results: Results, study: Study, row_of: RowOf
+) -> None:
+    runs = study.runs("f" * 64)
+    for run in runs:
+        write(results, study, run, row_of)
+    results.compact()
+    write(results, study, runs[0], row_of, attempt=2)
+    wanted = [runs[0].run_id, runs[5].run_id]
+    found = [row for rows in rows_of(list(results.parts("curves", run_ids=wanted))) for row in rows]
+    assert sorted({(row["run_id"], row["loss"]) for row in found}) == sorted(
+        [(runs[0].run_id, 2.0), (runs[5].run_id, 1 + runs[5].seed / 8)]
+    )
+    assert len(found) == 2 * 6
+
+
+def test_texts_left_as_codes_stand_for_the_same_texts(results: Results, study: Study, row_of: RowOf) -> None:
+    for run in study.runs("f" * 64):
+        write(results, study, run, row_of)
+    results.compact()
+    (plain,), (coded,) = list(results.parts("curves")), list(results.parts("curves", coded=("split",)))
+    assert pa.types.is_dictionary(coded.schema.field("split").type)
+    assert not pa.types.is_dictionary(coded.schema.field("run_id").type)
+    assert coded["split"].to_pylist() == plain["split"].to_pylist()
+
+
+def test_a_table_that_was_never_written_has_no_parts(results: Results) -> None:
+    assert list(results.parts("weights")) == []
+
+
+def test_damage_in_a_part_is_set_aside_and_told(results: Results, study: Study, row_of: RowOf) -> None:
+    for run in study.runs("f" * 64):
+        write(results, study, run, row_of)
+    bad = sorted((results.folder / "curves").iterdir())[4]
+    content = bytearray(bad.read_bytes())
+    content[40] ^= 1
+    bad.write_bytes(content)
+    with pytest.raises(StoreError) as caught:
+        list(results.parts("curves"))
+    assert caught.value.received.startswith(f"a damaged file was met and set aside as {bad}.damaged (")
+    assert len(rows_of(list(results.parts("curves")))) == 11
+
+
+def test_what_is_joined_between_two_parts_is_read_once(tmp_path: Path) -> None:
+    rows = Shelf(tmp_path / "curves")
+    names = [f"member-{number}" for number in range(6)]
+    for name in names:
+        rows.put({name: 2}, pa.table({"name": [name, name]}))
+    found: list[str] = []
+    for number, part in enumerate(rows.parts()):
+        found += part["name"].to_pylist()
+        if number == 1:
+            rows.join()
+    assert found[:4] == ["member-0"] * 2 + ["member-1"] * 2
+    assert sorted(found) == sorted(names * 2)
+
+
+def test_a_shelf_that_loses_a_member_for_good_is_told_as_unsteady(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shelf, "PAUSE_SECONDS", 0.0)
+    rows = Shelf(tmp_path / "curves")
+    for name in ("one", "two"):
+        rows.put({name: 1}, pa.table({"name": [name]}))
+    parts = rows.parts()
+    next(parts)
+    (rows.folder / "two.parquet").unlink()
+    with pytest.raises(StoreError) as caught:
+        list(parts)
+    assert "change faster than they can be read" in caught.value.received
