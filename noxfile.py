@@ -55,6 +55,13 @@ def faults(session: nox.Session) -> None:
     with_tool(session, "pytest", "-m", "faults", "-s", "-o", "faulthandler_timeout=3600", *session.posargs)
 
 
+@nox.session(default=False)
+def calibrate(session: nox.Session) -> None:
+    """Simulate in full how often tests and intervals err, and print it; 15 minutes on two cores."""
+    side_by_side = ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "worksteal"]
+    with_tool(session, "pytest", "tests/simulations", "-m", "calibrate", *(session.posargs or side_by_side))
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and format with ruff."""

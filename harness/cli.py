@@ -7,6 +7,8 @@ import json
 import shlex
 import sys
 import time
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -21,12 +23,14 @@ from harness.console.options import (
     RESULTS,
     Assignments,
     DataDir,
+    Device,
     Exploratory,
     ReportsDir,
     ResultsDir,
     Seeds,
     Storage,
     StudyName,
+    Workers,
 )
 from harness.console.searches import search_table, tuning_runs_table
 from harness.console.tables import (
@@ -39,12 +43,14 @@ from harness.console.tables import (
 from harness.console.words import duration
 from harness.design.loading import load_study, study_files
 from harness.design.overrides import with_overrides
-from harness.design.resolution import check_seeds
+from harness.design.resolution import check_seeds, family_size
 from harness.design.study import Study
 from harness.errors import BusyError, HarnessError, InputError, nearest
 
 if TYPE_CHECKING:
+    from harness.findings.contrasts import Contrast
     from harness.runner.events import Event, Notify
+    from harness.runner.options import Options
     from harness.store.results import Results
 
 # Each command imports what it needs itself: `list` answers without pandas, `status` without torch.
@@ -103,7 +109,9 @@ def plan(
     data_dir: DataDir = None,
 ) -> None:
     """Show what a study trains, how long it takes here, and the smallest effect it can detect."""
+    from harness.console.looks import explain_looks, looks_table
     from harness.console.prospects import explain_prospects, prospects_table
+    from harness.findings.looks import check_stopping
     from harness.findings.prospects import pilot, prospects
     from harness.runner.estimating import estimate
     from harness.search.recorded import runs_ahead
@@ -112,6 +120,7 @@ def plan(
 
     declared = _declared(study, assignments, seeds)
     warning = check_seeds(declared, exploratory=exploratory)
+    looks = check_stopping(declared)
     folder = Results(results / declared.name)
     missing = runs_ahead(declared, folder, data_dir=data_dir)
     recorded = folder.runs(columns=("variant", "status", "wall_seconds", "epochs"))
@@ -122,6 +131,10 @@ def plan(
     out.print(prospects_table(shown))
     for line in explain_prospects(shown):
         out.print(line)
+    if looks:
+        out.print()
+        out.print(looks_table(looks))
+        out.print(explain_looks(declared, tests=family_size(declared)))
     if warning:
         err.print(f"[yellow]warning:[/] {warning}")
 
@@ -131,10 +144,8 @@ def run(
     study: StudyName,
     seeds: Seeds = None,
     assignments: Assignments = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", help="Worker processes; default one a core, 0: this process.")
-    ] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    workers: Workers = None,
+    device: Device = "auto",
     only: Annotated[
         str | None,
         typer.Option(
@@ -158,6 +169,10 @@ def run(
         str | None,
         typer.Option("--cluster", metavar="ADDRESS", help="Train on the workers of this dask scheduler."),
     ] = None,
+    until_decided: Annotated[
+        bool,
+        typer.Option("--until-decided", help="Add seeds look by look; stop when every claim is decided."),
+    ] = False,
     storage: Storage = None,
     no_mirror: Annotated[
         bool, typer.Option("--no-mirror", help="Leave Optuna out; `harness dashboard` catches up.")
@@ -171,7 +186,6 @@ def run(
     from harness.console.stopping import exit_status, heeding_signals
     from harness.dashboard.mirror import Mirror
     from harness.runner.options import Options
-    from harness.search.tuning import run_tuned
 
     declared = _declared(study, assignments, seeds)
     warning = check_seeds(declared, exploratory=exploratory)
@@ -194,7 +208,7 @@ def run(
     with ProgressView(err, _say) as view, heeding_signals(), nullcontext() if no_mirror else mirror:
         notify = view.on_event if no_mirror else _telling(view.on_event, mirror.on_event)
         try:
-            counts = run_tuned(declared, options, notify)
+            counts = _trained(declared, options, notify, until_decided=until_decided)
         except KeyboardInterrupt as stop:
             _say(f"interrupted; {view.finished} runs of this call are kept. Go on with: {_this_command()}")
             raise typer.Exit(exit_status(stop)) from None
@@ -209,6 +223,71 @@ def run(
             f"{lost:,} are missing, for files of theirs were damaged meanwhile. Go on with: {_this_command()}"
         )
     if failed or lost:
+        raise typer.Exit(1)
+
+
+def _trained(study: Study, options: Options, notify: Notify, *, until_decided: bool) -> Counter[str]:
+    """The runs of a study by status, after all of them or those up to the look that decides are trained."""
+    from harness.search.tuning import run_tuned
+
+    if study.looks:
+        from harness.findings.looks import check_stopping
+
+        check_stopping(study)
+    if not until_decided:
+        return run_tuned(study, options, notify)
+    from harness.console.looks import look_lines
+    from harness.search.deciding import run_until_decided
+
+    def tell(seeds: int, contrasts: Sequence[Contrast]) -> None:
+        for line in look_lines(seeds, study, contrasts):
+            _say(line)
+
+    return run_until_decided(study, options, notify, tell=tell)
+
+
+@app.command()
+def calibrate(
+    study: StudyName,
+    seeds: Seeds = None,
+    assignments: Assignments = None,
+    repeats: Annotated[
+        int, typer.Option("--repeats", min=100, help="How often labels are exchanged at random.")
+    ] = 1000,
+    workers: Workers = None,
+    device: Device = "auto",
+    results: ResultsDir = RESULTS,
+    data_dir: DataDir = None,
+) -> None:
+    """Compare the baseline with itself under fresh seeds: what a study claims where it should not."""
+    import numpy as np
+
+    from harness.console.calibration import calibration_lines
+    from harness.console.progress import ProgressView
+    from harness.console.stopping import exit_status, heeding_signals
+    from harness.findings.calibration import calibrate as calibrated
+    from harness.runner.options import Options
+    from harness.runner.running import run_study
+    from harness.store.lock import study_lock
+    from harness.store.results import Results
+
+    declared = _resolved(study, assignments, seeds, results=results, data_dir=data_dir)
+    options = Options(results=results, data_dir=data_dir, workers=workers, device=device)
+    folder = Results(results / declared.name)
+    with ProgressView(err, _say) as view, heeding_signals():
+        try:
+            run_study(declared.against_itself(), options, view.on_event)
+            _say(f"judging, with labels exchanged at random {repeats:,} times")
+            with study_lock(folder.folder):
+                found = calibrated(
+                    declared, folder, repeats=repeats, rng=np.random.default_rng(0), data_dir=data_dir
+                )
+        except KeyboardInterrupt as stop:
+            _say(f"interrupted; {view.finished} runs of this call are kept. Go on with: {_this_command()}")
+            raise typer.Exit(exit_status(stop)) from None
+    for line in calibration_lines(found, baseline=declared.baseline):
+        out.print(line)
+    if not found.sound:
         raise typer.Exit(1)
 
 
@@ -347,7 +426,8 @@ def dashboard(
 def export(
     study: StudyName,
     table: Annotated[
-        str, typer.Argument(metavar="TABLE", help="runs, curves, weights, trials or provenance.")
+        str,
+        typer.Argument(metavar="TABLE", help="runs, curves, weights, trials, calibrations or provenance."),
     ],
     results: ResultsDir = RESULTS,
     out_file: Annotated[

@@ -250,7 +250,8 @@ def test_the_plan_tells_what_each_finding_can_show_and_learns_from_the_first_see
     before = harness("plan", "tiny", "--seeds", "8").out
     # dz = 1.557 at 8 pairs and 0.05 / 3: see tests/stats/test_power.py
     assert [line.split()[:6] for line in before.splitlines() if " dz = " in line] == [
-        [name, "primary", "8", "0.023", "dz", "="] for name in ("accuracy", "convergence", "smoothness")
+        *([name, "primary", "8", "0.023", "dz", "="] for name in ("accuracy", "convergence", "smoothness")),
+        ["gap", "generalisation", "8", "0.0078", "dz", "="],  # 2 / 2⁸, alone in its family
     ]
     assert "in its unit" not in before
     assert harness("run", "tiny", "--workers", "0").status == 0
@@ -329,3 +330,87 @@ def test_looking_at_a_study_imports_no_torch(words: tuple[str, ...]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "False"
+
+
+CALIBRATED = """
+from harness import Finding, Study, Variant
+
+study = Study(
+    name="tried",
+    question="Does it run?",
+    dataset="folder:images",
+    variants=(Variant("plain"), Variant("bn", norm="batch")),
+    seeds=6,
+    epochs=1,
+    settings={"batch_size": 16, "probe_size": 20},
+    findings=(Finding("accuracy", claim="it is higher", endpoint="accuracy", better="higher"),),
+)
+"""
+
+
+def test_a_calibration_trains_the_baseline_twice_and_the_report_carries_it(
+    harness: Harness, project: Path
+) -> None:
+    (project / "studies" / "tried.py").write_text(CALIBRATED)
+    first = harness("calibrate", "tried", "--repeats", "100", "--workers", "0")
+    assert first.status == 0
+    assert "12 runs to train in this process" in first.err
+    assert first.out.startswith("A/A: plain against itself under a second family of seeds, 6 pairs.")
+    assert "exchanged at random within these pairs, 100 times" in " ".join(first.out.split())
+    assert "this study's own pairs" not in first.out
+    trained = harness("run", "tried", "--workers", "0", "--no-mirror")
+    assert "6 runs to train in this process; 6 were done before" in trained.err
+    again = harness("calibrate", "tried", "--repeats", "100")
+    assert "to train" not in again.err
+    assert "this study's own pairs, 100 times" in " ".join(again.out.split())
+    assert harness("status", "tried").out.splitlines()[-1].split() == ["all", "12", "0"]
+    assert harness("report", "tried").status == 0
+    page = " ".join((project / "reports" / "tried.html").read_text().split())
+    assert "A/A: plain against itself under a second family of seeds, 6 pairs." in page
+    rows = pd.read_csv(io.StringIO(harness("export", "tried", "calibrations").out))
+    assert list(rows["seeds"]) == [6, 6]
+    runs = pd.read_csv(io.StringIO(harness("export", "tried", "runs").out))
+    assert dict(runs["stage"].value_counts()) == {"evaluation": 12, "calibration": 6}
+
+
+def test_a_study_is_run_until_it_is_decided(harness: Harness, project: Path) -> None:
+    """Six pairs, of nine declared: p = 2/2⁶ is within what Pocock lets one claim spend there, 0.0382."""
+    looks = CALIBRATED.replace("seeds=6", 'seeds=9,\n    looks=(6, 9),\n    spending="pocock"')
+    looks = looks.replace('"plain")', '"still", lr=1e-9)').replace('norm="batch"', "lr=0.2")
+    (project / "studies" / "tried.py").write_text(looks.replace('"accuracy", better="higher"', LOSS))
+    planned = harness("plan", "tried")
+    assert "6 seeds 0.038 0.031" in " ".join(planned.out.split())
+    said = harness("run", "tried", "--until-decided", "--workers", "0", "--no-mirror")
+    assert said.status == 0
+    assert "look 1 of 2, 6 seeds:" in said.err
+    assert "accuracy: supported" in said.err
+    assert "every primary claim is decided: 3 of the planned seeds are saved" in said.err
+    assert "tried: 12 completed (12 trained in" in said.err
+    assert harness("report", "tried").status == 0
+    page = (project / "reports" / "tried.html").read_text()
+    assert "look 1 of 2, 6 seeds" in page
+    assert "Unfinished" not in page
+
+
+LOSS = '"probe:loss", better="lower"'
+"""Who learns comes below who does not, in every seed."""
+
+
+def test_a_look_that_cannot_stop_is_refused_before_anything_is_trained(
+    harness: Harness, project: Path
+) -> None:
+    looks = CALIBRATED.replace("seeds=6", "seeds=9,\n    looks=(6, 9)")
+    (project / "studies" / "tried.py").write_text(looks)
+    for command in ("plan", "run"):
+        said = harness(command, "tried")
+        assert said.status == 2
+        assert "error: study 'tried': the look at 6 seeds may spend" in said.err
+        assert "rule: a look must be able to make a claim" in said.err
+    assert not (project / "results" / "tried" / "runs").exists()
+
+
+def test_looks_must_be_declared_to_run_until_decided(harness: Harness) -> None:
+    said = harness("run", "tiny", "--until-decided")
+    assert said.status == 2
+    assert "--until-decided, and study 'tiny' declares no looks" in said.err
+    assert "remedy: declare them in the study file" in said.err

@@ -64,5 +64,5 @@ def test_the_readme_names_every_command_and_session() -> None:
         assert name
         assert f"`harness {name[1] or name[2]}" in text
     sessions = re.findall(r"@nox\.session[^\n]*\ndef (\w+)", (ROOT / "noxfile.py").read_text())
-    assert len(sessions) == 8
+    assert len(sessions) == 9
     assert all(f"`{session}`" in text for session in sessions)

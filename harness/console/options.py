@@ -20,6 +20,10 @@ Assignments = Annotated[
 Exploratory = Annotated[
     bool, typer.Option("--exploratory", help="Go on though the seeds are too few for any p below 0.05.")
 ]
+Workers = Annotated[
+    int | None, typer.Option("--workers", help="Worker processes; default one a core, 0: this process.")
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 DataDir = Annotated[
     Path | None,
     typer.Option(

@@ -19,10 +19,8 @@ def effect_by_cell(frames: StudyFrames) -> pd.DataFrame:
         Columns cell (its number), variant, difference, low, high (95 % t-interval), p (sign-flip), n (seeds),
         p_adjusted (Holm over the whole table, a family of its own).
     """
-    values, study = last_accuracy(frames), frames.study
-    rows = []
-    for number in range(len(frames.cells)):
-        here = values[values["cell"] == number]
+    study, rows = frames.study, []
+    for number, here in last_accuracy(frames).groupby("cell"):
         for other in (variant.name for variant in study.variants if variant.name != study.baseline):
             pairs = paired_by_seed(here, baseline=study.baseline, variant=other, cells=1)
             if len(pairs):

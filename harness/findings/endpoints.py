@@ -70,9 +70,9 @@ def last_log_error(frames: StudyFrames) -> pd.DataFrame:
 
 def last_accuracy(frames: StudyFrames) -> pd.DataFrame:
     """Test accuracy after the last epoch; a diverged run counts as chance, 1 / number of classes."""
-    runs = frames.runs[frames.runs["status"].isin(["completed", "diverged"])]
+    runs = _ended(frames, "test_accuracy")
     diverged = runs["status"] == "diverged"
-    chance = _chance(frames) if diverged.any() else float("nan")
+    chance = chance_accuracy(frames) if diverged.any() else float("nan")
     return runs[["variant", "cell", "seed"]].assign(value=runs["test_accuracy"].mask(diverged, chance))
 
 
@@ -89,7 +89,7 @@ def last_of_curves(
     frames: StudyFrames, *, split: str, metric: str, worst: Callable[[pd.Series], float]
 ) -> pd.DataFrame:
     """A column of the curves on a split after the last epoch; `worst` of all values for a diverged run."""
-    runs = frames.runs[frames.runs["status"].isin(["completed", "diverged"])]
+    runs = _ended(frames, "run_id")
     curves = frames.curves
     last = curves[(curves["split"] == split) & (curves["epoch"] == frames.study.epochs)]
     values = runs.merge(
@@ -105,7 +105,7 @@ def epochs_to_threshold(frames: StudyFrames) -> pd.DataFrame:
 
     A diverged run counts with all epochs, though it may have been at the threshold before.
     """
-    runs = frames.runs[frames.runs["status"].isin(["completed", "diverged"])]
+    runs = _ended(frames, "epochs_to_threshold")
     reached = runs["epochs_to_threshold"].astype(float).where(runs["status"] == "completed")
     value = reached.fillna(float(frames.study.epochs))
     return runs[["variant", "cell", "seed"]].assign(value=value)
@@ -113,7 +113,7 @@ def epochs_to_threshold(frames: StudyFrames) -> pd.DataFrame:
 
 def censoring(frames: StudyFrames) -> str:
     """The threshold, and how many runs of each variant never came there."""
-    runs = frames.runs[frames.runs["status"].isin(["completed", "diverged"])]
+    runs = _ended(frames, "epochs_to_threshold")
     never = runs["epochs_to_threshold"].isna() | (runs["status"] == "diverged")
     thresholds = sorted({run.settings["threshold"] for run in frames.ledger.runs})
     counts = []
@@ -127,27 +127,25 @@ def censoring(frames: StudyFrames) -> str:
 def sign_flip_rate(frames: StudyFrames) -> pd.DataFrame:
     """Share of successive updates of a sampled weight that turn back, averaged over the weights of a run.
 
-    An update is the change of a weight over an epoch; it turns back when it has the other sign than the
-    update before. A weight that rests does not turn: a dead channel counts as steady. A diverged run
-    counts as 1: every update turns back.
+    See `turning_shares`. A diverged run counts as 1: every update turns back.
     """
-    diverged = frames.runs[frames.runs["status"] == "diverged"][["variant", "cell", "seed"]]
-    completed = frames.runs.loc[frames.runs["status"] == "completed", "run_id"]
-    drawn = frames.weights["sampled"].astype(bool)  # not those that are watched by name
-    weights = frames.weights[drawn & frames.weights["run_id"].isin(completed)]
-    keys = ["run_id", "variant", "cell", "seed"]
-    ordered = weights.sort_values([*keys, "layer", "index", "epoch"])
-    by_weight = ordered.groupby([*keys, "layer", "index"], sort=False)
-    ordered = ordered.assign(update=np.sign(by_weight["value"].diff()))
-    before = ordered.groupby([*keys, "layer", "index"], sort=False)["update"].shift()
-    turned = (ordered["update"] * before < 0).astype(float).where(before.notna())
-    rates = ordered.assign(turned=turned).groupby(keys)["turned"].mean()
-    by_run: pd.DataFrame = rates.rename("value").reset_index()
-    return pd.concat([by_run[["variant", "cell", "seed", "value"]], diverged.assign(value=1.0)])
+    runs = _ended(frames, "turning")
+    value = runs["turning"].mask(runs["status"] == "diverged", 1.0)
+    return runs[["variant", "cell", "seed"]].assign(value=value)
 
 
-def _chance(frames: StudyFrames) -> float:
-    """1 / number of classes."""
+def _ended(frames: StudyFrames, *columns: str) -> pd.DataFrame:
+    """The runs with an outcome: variant, cell, seed, status and more; all columns would be a large copy."""
+    runs = frames.runs[["variant", "cell", "seed", "status", *columns]]
+    return runs[runs["status"].isin(["completed", "diverged"])]
+
+
+def chance_accuracy(frames: StudyFrames) -> float:
+    """1 / number of classes.
+
+    Raises:
+        StoreError: no call is recorded that could tell it.
+    """
     return 1.0 / float(_facts_of_data(frames)["classes"])
 
 

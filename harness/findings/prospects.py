@@ -13,7 +13,9 @@ from harness.design.resolution import ALPHA, family_size, smallest_p
 from harness.design.study import Study
 from harness.findings.contrasts import Contrast, compare
 from harness.findings.frames import load_frames
+from harness.findings.looks import at_last_look
 from harness.stats.power import MOST_PAIRS, pairs_needed, smallest_detectable
+from harness.stats.spending import spent
 from harness.store.ledger import open_ledger
 from harness.store.results import Results
 
@@ -30,10 +32,11 @@ class Prospect:
         finding: what is claimed.
         variant: of whom.
         pairs: the declared seeds.
-        smallest_p: the smallest adjusted p that so many pairs can give.
+        smallest_p: the smallest adjusted p that so many pairs can give; with looks, that the first one can.
         detectable: the mean difference, in standard deviations of the differences (Cohen's dz), that the
             sign-flip test finds with a power of 80 % at the level of the smallest p in its family; inf where
-            no difference is large enough.
+            no difference is large enough. With looks, by what is left of α for the last one alone, so that
+            a little less is enough in truth.
         spread: standard deviation of the paired differences of the seeds so far; NaN with fewer than three.
         pilots: pairs that the spread is taken from.
         seeds_for_margin: the seeds at which a difference as large as the declared margin is found, given the
@@ -77,36 +80,42 @@ def pilot(study: Study, results: Results, *, data_dir: Path | None = None) -> li
     Raises:
         StoreError: a file is damaged.
     """
-    if not open_ledger(study, results, data_dir=data_dir).status:
+    ledger = open_ledger(study, results, data_dir=data_dir)
+    if not ledger.status:
         return []
-    return compare(load_frames(study, results.folder, data_dir=data_dir))
+    return compare(at_last_look(load_frames(study, results.folder, data_dir=data_dir, ledger=ledger)))
 
 
 def _prospect(finding: Finding, variant: str, study: Study, contrast: Contrast | None) -> Prospect:
     tests = family_size(study, family=finding.family)
+    level = _level(study) / tests
     pilots = 0 if contrast is None else len(contrast.pairs)
     spread = math.nan
     if contrast is not None and pilots >= FEWEST_PILOTS:
         spread = float(contrast.pairs["difference"].std(ddof=1))
     needed = None
     if finding.margin and spread > 0:
-        needed = _pairs_needed(finding.margin / spread, tests) or MOST_PAIRS
+        needed = pairs_needed(finding.margin / spread, alpha=level, power=POWER) or MOST_PAIRS
     return Prospect(
         finding=finding,
         variant=variant,
         pairs=study.seeds,
-        smallest_p=min(1.0, smallest_p(study.seeds) * tests),
-        detectable=_detectable(study.seeds, tests),
+        smallest_p=min(1.0, smallest_p(min(study.looks, default=study.seeds)) * tests),
+        detectable=_detectable(study.seeds, level),
         spread=spread,
         pilots=pilots,
         seeds_for_margin=needed,
     )
 
 
+def _level(study: Study) -> float:
+    """What α leaves for the last test of a study: all of it without looks before."""
+    if not study.looks:
+        return ALPHA
+    *_, before, last = spent([look / study.planned for look in study.looks], alpha=ALPHA, kind=study.spending)
+    return float(last - before)
+
+
 @cache
-def _detectable(pairs: int, tests: int) -> float:
-    return smallest_detectable(pairs, alpha=ALPHA / tests, power=POWER)
-
-
-def _pairs_needed(effect: float, tests: int) -> int | None:
-    return pairs_needed(effect, alpha=ALPHA / tests, power=POWER)
+def _detectable(pairs: int, level: float) -> float:
+    return smallest_detectable(pairs, alpha=level, power=POWER)

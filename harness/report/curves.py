@@ -75,7 +75,8 @@ def measure_curves(frames: StudyFrames) -> Curves | None:
         return None
     outside = runs[~runs["run_id"].isin(chosen)]
     keys = ["variant", "split", "epoch", "seed"]
-    seeds = rows.groupby(keys, sort=False)[list(MEASURES)].mean().reset_index()
+    seeds = rows.groupby(keys, sort=False, observed=True)[list(MEASURES)].mean().reset_index()
+    seeds = seeds.astype({"variant": str, "split": str})  # no longer those of all variants and splits
     return Curves(
         seeds=seeds.sort_values(keys, key=lambda column: _ranked(column, names), kind="stable"),
         means=_means(seeds),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from harness.design.finding import PRIMARY
 from harness.design.resolution import ALPHA, family_size, seeds_needed, smallest_p
@@ -33,6 +34,8 @@ def find_limits(frames: StudyFrames, contrasts: list[Contrast]) -> list[Limit]:
     """Everything that limits the evidence, the gravest first."""
     return [
         *_unattainable(frames, contrasts),
+        *_interim(frames, contrasts),
+        *_rescheduled(frames),
         *_exploratory(contrasts),
         *_unfinished(frames),
         *_by_status(frames),
@@ -44,6 +47,8 @@ def find_limits(frames: StudyFrames, contrasts: list[Contrast]) -> list[Limit]:
 
 
 def _unattainable(frames: StudyFrames, contrasts: list[Contrast]) -> Iterator[Limit]:
+    if frames.study.looks:  # `plan` and `run` refuse a look that can't stop
+        return
     primary = [contrast for contrast in contrasts if contrast.finding.family == PRIMARY]
     measured = [contrast.test.n for contrast in primary if contrast.test]
     tests = len(measured) or family_size(frames.study)
@@ -56,6 +61,52 @@ def _unattainable(frames: StudyFrames, contrasts: list[Contrast]) -> Iterator[Li
             f"{count(tests, 'test')} is {bound}: no claim can be decided, however large the effect. "
             f"{seeds_needed(tests)} seeds would do.",
         )
+
+
+def _interim(frames: StudyFrames, contrasts: list[Contrast]) -> Iterator[Limit]:
+    """What of the question is still open at a declared look, or before the first one."""
+    primary = [contrast for contrast in contrasts if contrast.finding.family == PRIMARY]
+    stages = [contrast.stage for contrast in primary if contrast.stage and contrast.stage.following]
+    if not stages:
+        return
+    stage = max(stages, key=lambda stage: stage.number)
+    if stage.number == 0:
+        yield Limit(
+            "Before the first look",
+            f"{stage.seeds} of the {stage.following} seeds of the first declared look are there. Nothing is "
+            "tested before it; every number here is for orientation.",
+        )
+    else:
+        yield Limit(
+            "Interim",
+            f"Look {stage.number} of {stage.of}, at {stage.seeds} of {frames.study.planned} planned seeds. "
+            f"What is decided stands, for α is spent over the looks; what is undecided goes on to "
+            f"{stage.following} seeds. The tables by level and combination do not account for looks.",
+        )
+
+
+def _rescheduled(frames: StudyFrames) -> Iterator[Limit]:
+    """Seeds or looks that are not those declared before the first run: perhaps chosen after a look."""
+    study = frames.study
+    warning = "If results were looked at before, false claims are more likely than p says."
+    if not study.looks and study.seeds != study.planned:
+        yield Limit(
+            "Not the declared seeds",
+            f"{count(study.seeds, 'seed')} instead of the {study.planned} that the study declares. {warning}",
+        )
+    elif frames.schedule and frames.schedule != study.schedule:
+        yield Limit(
+            "Rescheduled",
+            f"When the first of these runs was trained, the study declared {_schedule(frames.schedule)}; now "
+            f"it declares {_schedule(study.schedule)}. {warning}",
+        )
+
+
+def _schedule(schedule: Mapping[str, Any]) -> str:
+    looks = (
+        f"looks at {listed(map(str, schedule['looks']))}" if schedule["looks"] else "no looks before the end"
+    )
+    return f"{count(schedule['seeds'], 'seed')} and {looks}"
 
 
 def _exploratory(contrasts: list[Contrast]) -> Iterator[Limit]:
@@ -77,6 +128,11 @@ def _unfinished(frames: StudyFrames) -> Iterator[Limit]:
     if whole < study.seeds:
         text = f"{whole} of {count(study.seeds, 'declared seed')} finished in every combination"
         still = f" {missing:,} of {count(study.size, 'run')} are not recorded yet." if missing else ""
+        if missing and not study.looks:
+            still += (
+                " This is a look that was not declared: to look again and again until p is small makes false "
+                "claims likely."
+            )
         yield Limit("Unfinished", f"{text}.{still}")
 
 
@@ -85,7 +141,7 @@ def _by_status(frames: StudyFrames) -> Iterator[Limit]:
         yield Limit(
             "Diverged",
             f"{_counted(frames, ('diverged',))}. The loss of these runs ceased to be finite. That is an "
-            "outcome, and it counts as the worst value of each measure.",
+            "outcome, and it counts as the worst value of each measure that has one.",
         )
     if frames.runs["status"].isin(WITHOUT_OUTCOME).any():
         yield Limit(

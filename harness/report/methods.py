@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.design.resolution import ALPHA
 from harness.design.settings import KNOWN, TRAINING
 from harness.design.space import in_words
 from harness.design.study import Study
+from harness.findings.calibration import Calibration
 from harness.findings.contrasts import Contrast
+from harness.report.calibration import describe_calibration
 from harness.report.entries import Entry
+from harness.report.scope import describe_scope, describe_vary
+from harness.report.testing import describe_tests
 from harness.report.tuned import describe_tuning
-from harness.report.words import INTERVAL, count, listed, sentence
+from harness.report.words import listed
 
 
-def describe_methods(study: Study, contrasts: list[Contrast]) -> list[Entry]:
+def describe_methods(
+    study: Study, contrasts: list[Contrast], *, calibration: Calibration | None = None
+) -> list[Entry]:
     """Unit, pairing, tests, what p speaks of, and what became of runs without a usual ending."""
     cells = study.size // (study.seeds * len(study.variants))
     over = f", averaged over the {cells} combinations of factor levels" if cells > 1 else ""
@@ -27,23 +32,26 @@ def describe_methods(study: Study, contrasts: list[Contrast]) -> list[Entry]:
         ),
         Entry("Pairing", _pairing(study)),
         *describe_tuning(study),
-        Entry("Tests", _tests(contrasts)),
-        Entry(
-            "What p speaks of",
-            "Of training again: other initial weights and another order of the same training images, judged "
-            "on the same test images. It does not speak of other data.",
-        ),
-        Entry(
-            "Diverged runs",
-            "A run whose loss ceases to be finite is an outcome. It counts with the worst value: chance "
-            "accuracy, all epochs, a flip at every update.",
-        ),
+        *describe_tests(study, contrasts),
+        describe_scope(study),
+        Entry("Diverged runs", _diverged(study)),
         Entry(
             "Failed and missing runs",
             "A run that ended for another reason has no value. A seed is compared only where both variants "
             "have a value in every combination; the others are dropped, and counted in the tables.",
         ),
+        _calibration(study, calibration),
     ]
+
+
+def _calibration(study: Study, found: Calibration | None) -> Entry:
+    if found is None:
+        return Entry(
+            "Calibration",
+            f"Not made. `harness calibrate {study.name}` compares {study.baseline} with itself under fresh "
+            "seeds, and exchanges labels at random, to show how often this study claims what is not so.",
+        )
+    return Entry("Calibration", " ".join(describe_calibration(found, baseline=study.baseline)))
 
 
 def _claims(study: Study) -> str:
@@ -57,39 +65,26 @@ def _claims(study: Study) -> str:
     )
 
 
-def _pairing(study: Study) -> str:
-    own = listed(variant.name for variant in study.variants if variant.build)
+def _diverged(study: Study) -> str:
     text = (
-        "All variants of a seed see the images in the same order, draw the same initial weights for the "
-        "layers that they share (unless they initialise them in different ways), and drop the same units "
-        "where there is dropout. They are therefore compared seed by seed."
+        "A run whose loss ceases to be finite is an outcome. It counts with the worst value: chance "
+        "accuracy, all epochs, a flip at every update."
     )
-    if own:
-        text += f" Networks of the user's own ({own}) share only the seed from which their weights are drawn."
+    if any(finding.endpoint == "generalisation_gap" for finding in study.findings):
+        text += " Only a generalisation gap it has none: its seed is dropped there."
     return text
 
 
-def _tests(contrasts: list[Contrast]) -> str:
-    methods = listed(sorted({contrast.test.method for contrast in contrasts if contrast.test}))
-    families: dict[str, int] = {}
-    for contrast in contrasts:
-        families.setdefault(contrast.finding.family, 0)
-        families[contrast.finding.family] += contrast.test is not None
-    spans = listed(f"the {count(tests, 'test')} of the family {name}" for name, tests in families.items())
+def _pairing(study: Study) -> str:
+    own = listed(variant.name for variant in study.variants if variant.build)
+    divided = "learn from and are tested on the same images, " if "split" in study.vary else ""
     text = (
-        f"{sentence(methods or 'none could be made')} If a variant made no difference, each seed's "
-        "difference could as well have had the other sign; p is the share of all sign patterns whose mean "
-        f"lies at least as far from zero, on either side. Holm's correction spans {spans}. "
-        f"A claim is supported, or contradicted, where the adjusted p is below {ALPHA}. A {INTERVAL} is "
-        "Student's t for the mean of the differences, without correction; that of a share of pairs is "
-        "Clopper and Pearson's."
+        f"All variants of a seed {divided}see the images in the same order, draw the same initial weights "
+        "for the layers that they share (unless they initialise them in different ways), and drop the same "
+        "units where there is dropout. They are therefore compared seed by seed."
     )
-    if any(contrast.finding.margin for contrast in contrasts):
-        text += (
-            " Where a margin was declared, two one-sided t-tests ask whether the mean difference lies within "
-            f"it (Schuirmann 1987); where their p, adjusted by Holm among each other, is below {ALPHA}, the "
-            "variants are equivalent, even if the difference is surely not zero."
-        )
+    if own:
+        text += f" Networks of the user's own ({own}) share only the seed from which their weights are drawn."
     return text
 
 
@@ -98,7 +93,8 @@ def describe_settings(study: Study) -> list[Entry]:
     entries = [
         Entry("Data set", study.dataset),
         Entry("Epochs", f"{study.epochs}"),
-        Entry("Seeds", f"{study.seeds}, the same for all variants"),
+        Entry("Seeds", f"{_seeds(study)}, the same for all variants"),
+        *describe_vary(study),
         *(
             Entry(f"Factor {factor.name}", f"{', '.join(map(str, factor.levels))}{_meaning(factor.name)}")
             for factor in study.factors
@@ -114,6 +110,10 @@ def describe_settings(study: Study) -> list[Entry]:
         points = (*build, *_points(variant.settings))
         entries.append(Entry(f"Variant {variant.name}{role}", points=points or ("the defaults",)))
     return [*entries, Entry("Left at the default", points=_points(_defaults(study)))]
+
+
+def _seeds(study: Study) -> str:
+    return f"{study.seeds}" if study.seeds == study.planned else f"{study.seeds} of {study.planned} declared"
 
 
 def _defaults(study: Study) -> dict[str, object]:

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
-import pandas as pd
 from markupsafe import Markup
 
 from harness.design.study import Study
-from harness.findings.contrasts import Contrast
-from harness.findings.frames import StudyFrames
-from harness.findings.interactions import Interaction
+from harness.findings.analysis import Analysis
+from harness.findings.budgets import tuning_budgets
 from harness.report.curves import curves_picture, measure_curves
+from harness.report.divergence import Diverged, describe_divergence
 from harness.report.entries import Entry
 from harness.report.forest import CellRow, LevelRow, cell_rows, forest_picture, level_rows
 from harness.report.interplay import InteractionRow, interaction_rows
@@ -25,6 +24,7 @@ from harness.report.palette import Palette, palette_of
 from harness.report.panels import Picture
 from harness.report.paths import paths_picture, trace_paths
 from harness.report.roll import Roll, call_roll
+from harness.report.tuned import Tuned, tell_tuning
 from harness.report.verdicts import Card, Evidence, answers, by_variant, make_card, make_evidence
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -40,10 +40,12 @@ class Report:
     limits: list[Limit]
     findings: list[Evidence]
     curves: Picture | None
+    tuned: Tuned | None
     forest: Picture | None
     levels: list[LevelRow]
     interactions: list[InteractionRow]
     cells: list[CellRow]
+    diverged: Diverged | None
     paths: Picture | None
     methods: list[Entry]
     settings: list[Entry]
@@ -52,25 +54,14 @@ class Report:
     palette: Palette
 
 
-def compose(
-    frames: StudyFrames,
-    *,
-    contrasts: list[Contrast],
-    effects: pd.DataFrame,
-    interplay: list[Interaction],
-    by_cell: pd.DataFrame,
-    words: Sequence[str],
-) -> Report:
+def compose(found: Analysis, *, words: Sequence[str]) -> Report:
     """Everything that the report shows.
 
     Args:
-        frames: what was measured.
-        contrasts: of `compare`.
-        effects: of `effect_by_level`.
-        interplay: of `interactions`.
-        by_cell: of `effect_by_cell`.
+        found: what the study's tables say.
         words: the study as the user names it on the command line, and what narrows it.
     """
+    frames, contrasts = found.frames, found.contrasts
     study = frames.study
     palette = palette_of(study)
     curves, paths = measure_curves(frames), trace_paths(frames)
@@ -79,14 +70,18 @@ def compose(
         answers=answers(contrasts),
         cards=[make_card(contrast) for contrast in by_variant(contrasts)],
         limits=find_limits(frames, contrasts),
-        findings=make_evidence(contrasts, palette=palette),
+        findings=make_evidence(contrasts, palette=palette, survival=found.survival),
         curves=curves_picture(curves, palette=palette) if curves else None,
-        forest=forest_picture(effects, study=study, palette=palette),
-        levels=level_rows(effects),
-        interactions=interaction_rows(interplay),
-        cells=cell_rows(by_cell, cells=frames.cells),
+        tuned=tell_tuning(study, tuning_budgets(frames), palette=palette),
+        forest=forest_picture(found.by_level, study=study, palette=palette),
+        levels=level_rows(found.by_level),
+        interactions=interaction_rows(found.interactions),
+        cells=cell_rows(found.by_cell, cells=frames.cells),
+        diverged=describe_divergence(
+            found.divergence, by_cell=found.diverged_by_cell, contrasts=contrasts, frames=frames
+        ),
         paths=paths_picture(paths, palette=palette, levels=_first_levels(study)) if paths else None,
-        methods=describe_methods(study, contrasts),
+        methods=describe_methods(study, contrasts, calibration=found.calibration),
         settings=describe_settings(study),
         origins=describe_origins(frames, words=words),
         roll=call_roll(frames),

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.design.finding import PRIMARY
 from harness.design.resolution import ALPHA
 from harness.findings.contrasts import Contrast, Verdict
 from harness.findings.endpoints import Endpoint
+from harness.findings.looks import Stage
+from harness.findings.survival import Survival
 from harness.report.pairs import pairs_picture
 from harness.report.palette import Palette
 from harness.report.panels import Picture
+from harness.report.survival import survival_note, survival_picture
 from harness.report.words import (
     NOTHING,
+    count,
     effect,
     level,
     limits,
@@ -87,8 +92,12 @@ class Evidence:
         method: of the tests; empty where none could be made.
         heading: the claim as a title.
         source: of the measure, as a sentence.
+        family: in which its tests are corrected, and with how many, as a sentence.
+        secondary: whether that is another family than the one that answers the question.
         picture: pairs and differences; None where no seed has a pair.
         cards: a contrast each.
+        survival: runs that have not reached a threshold, over epochs; None for other endpoints.
+        survival_note: restricted means and log-rank tests, in words; may be empty.
         note: said where an interval and its test disagree; else empty.
         remark: this study's own figures on the measure, in words; may be empty.
     """
@@ -101,8 +110,12 @@ class Evidence:
     method: str
     heading: str
     source: str
+    family: str
+    secondary: bool
     picture: Picture | None
     cards: list[Card]
+    survival: Picture | None
+    survival_note: str
     note: str
     remark: str
 
@@ -133,8 +146,16 @@ def make_card(contrast: Contrast) -> Card:
     )
 
 
-def make_evidence(contrasts: list[Contrast], *, palette: Palette) -> list[Evidence]:
-    """The evidence on each finding, in the order of the contrasts."""
+def make_evidence(
+    contrasts: list[Contrast], *, palette: Palette, survival: Sequence[Survival] = ()
+) -> list[Evidence]:
+    """The evidence on each finding, in the order of the contrasts.
+
+    Args:
+        contrasts: of `compare`.
+        palette: of the report.
+        survival: of `survival`, for findings on the epochs to a threshold.
+    """
     groups = [list(group) for _, group in itertools.groupby(contrasts, key=lambda c: c.finding.name)]
     return [
         Evidence(
@@ -146,8 +167,14 @@ def make_evidence(contrasts: list[Contrast], *, palette: Palette) -> list[Eviden
             method=listed(dict.fromkeys(contrast.test.method for contrast in group if contrast.test)),
             heading=sentence(group[0].finding.claim).rstrip("."),
             source=sentence(group[0].finding.source) if group[0].finding.source else "",
+            family=_family(group[0], contrasts),
+            secondary=group[0].finding.family != PRIMARY,
             picture=pairs_picture(group, palette=palette),
             cards=[make_card(contrast) for contrast in group],
+            survival=survival_picture(
+                _waiting(group[0], survival), name=group[0].finding.name, palette=palette
+            ),
+            survival_note=survival_note(_waiting(group[0], survival), baseline=group[0].baseline),
             note=_note(group),
             remark=group[0].remark,
         )
@@ -155,9 +182,26 @@ def make_evidence(contrasts: list[Contrast], *, palette: Palette) -> list[Eviden
     ]
 
 
+def _waiting(contrast: Contrast, survival: Sequence[Survival]) -> list[Survival]:
+    """What is shown of how runs come to the threshold: nothing for other endpoints."""
+    return list(survival) if contrast.finding.endpoint == "epochs_to_threshold" else []
+
+
+def _family(contrast: Contrast, contrasts: list[Contrast]) -> str:
+    """In which family, and with how many tests, the p of a finding is adjusted."""
+    name = contrast.finding.family
+    tests = sum(other.test is not None for other in contrasts if other.finding.family == name)
+    who = "Bonferroni" if contrast.stage else "Holm"
+    return f"The adjusted p is {who}'s over the family {name}, {count(tests, 'test')}."
+
+
 def _note(contrasts: list[Contrast]) -> str:
     """A word to those who see an interval on one side of zero and a p that says otherwise, or the reverse."""
-    split = [c.variant for c in contrasts if c.test and c.interval and _disagree(c.test.p, c.interval)]
+    split = [
+        c.variant
+        for c in contrasts
+        if c.test and c.interval and not c.stage and _disagree(c.test.p, c.interval)
+    ]
     if not split:
         return ""
     return (
@@ -216,9 +260,18 @@ def _evidence(contrast: Contrast) -> str:
 
 def _standing(contrast: Contrast) -> str:
     parts = [] if contrast.declared else [EXPLORATORY]
+    if contrast.stage:
+        parts.append(_stage(contrast.stage))
     if contrast.seeds_to_decide:
         parts.append(f"{contrast.seeds_to_decide:,} seeds would find a difference of this size")
     return "; ".join(parts)
+
+
+def _stage(stage: Stage) -> str:
+    if stage.number == 0:
+        return f"the first look is at {stage.following} seeds"
+    text = f"look {stage.number} of {stage.of}, {count(stage.seeds, 'seed')}"
+    return f"{text}; the next is at {stage.following}" if stage.following else text
 
 
 def _comparison(contrast: Contrast) -> str:

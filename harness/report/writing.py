@@ -6,11 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.design.study import Study
-from harness.findings.cells import effect_by_cell
-from harness.findings.contrasts import compare
-from harness.findings.frames import load_frames
-from harness.findings.interactions import interactions
-from harness.findings.levels import effect_by_level
+from harness.findings.analysis import analyse
 from harness.report.page import compose, render
 from harness.store.files import write_whole
 
@@ -37,15 +33,8 @@ def write_report(
         InputError: nothing is recorded of what the study declares; nothing is written.
         StoreError: a table is damaged, or the report can't be written.
     """
-    frames = load_frames(study, results, data_dir=data_dir)
-    report = compose(
-        frames,
-        contrasts=compare(frames),
-        effects=effect_by_level(frames),
-        interplay=interactions(frames),
-        by_cell=effect_by_cell(frames),
-        words=words or (study.name,),
-    )
+    found = analyse(study, results, data_dir=data_dir)
+    report = compose(found, words=words or (study.name,))
     path = out / f"{study.name}.html"
     page = render(report).encode()
     write_whole(path, lambda file: file.write(page), option="--out")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -52,10 +50,9 @@ class CellSearch:
 
     @cached_property
     def name(self) -> str:
-        """The variant, and ten digits that stand for all that decides the proposals and their results."""
+        """That of the search in the table `trials`."""
         (blank, *_) = self.runs({}, self.study.epochs)
-        text = json.dumps([blank.fingerprint, self.search.identity], sort_keys=True)
-        return f"{self.cell.variant}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+        return self.search.name(blank)
 
     def runs(self, params: Params, epochs: int) -> list[Run]:
         """The tuning runs of a proposal on a rung, one a seed."""

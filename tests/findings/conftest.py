@@ -42,7 +42,7 @@ def _write_run(folder: Path, study: Study, run: Run, ending: Ending) -> None:
         "run_id": run.run_id,
         "attempt": ending.get("attempt", 1),
         "study": study.name,
-        "stage": "evaluation",
+        "stage": run.stage,
         "variant": run.cell.variant,
         **run.cell.levels,
         "settings": json.dumps(run.settings),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from scipy import stats
 from statsmodels.stats.power import TTestPower
 
 from harness.design.factor import Factor
-from harness.design.finding import Finding
+from harness.design.finding import ARTICLE, Finding
 from harness.design.run import Run
 from harness.design.study import Study
 from harness.design.variant import Variant
@@ -35,6 +34,7 @@ STUDY = Study(
     factors=(Factor("batch_size", (8, 16)), Factor("lr", (0.01, 0.1))),
     seeds=8,
     epochs=6,
+    findings=ARTICLE,
 )
 PAIR = Study(
     name="pair",
@@ -43,17 +43,10 @@ PAIR = Study(
     variants=(Variant("plain"), Variant("bn", norm="batch")),
     seeds=7,
     epochs=20,
+    findings=ARTICLE,
 )
 UP_AND_DOWN, UPWARDS = [0.0, 1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 2.0, 3.0, 4.0]
 PLACE = ("conv1.weight", "0,0,0,0")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _little_to_collect() -> Iterator[None]:
-    """statsmodels' `multipletests` collects garbage in every call: 0.2 s with torch in memory."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 class MadeUp:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,14 +41,6 @@ STUDY = Study(
     epochs=2,
 )
 BATCH_SIZES, RATES = (8, 16), (0.01, 0.1, 1.0)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _little_to_collect() -> Iterator[None]:
-    """statsmodels' `multipletests` collects garbage in every call: 0.2 s with torch in memory."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 class MadeUp:

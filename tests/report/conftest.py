@@ -205,6 +205,7 @@ def provenance_row(study: Study) -> Row:
             }
         ),
         "findings": json.dumps({finding.name: finding.sha256 for finding in study.findings}),
+        "schedule": json.dumps(study.schedule),
     }
 
 

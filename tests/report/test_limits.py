@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from harness.design.finding import ARTICLE
 from harness.design.study import Study
 from harness.findings.contrasts import compare
 from harness.findings.frames import load_frames
+from harness.findings.looks import at_last_look
 from harness.report.limits import find_limits
 
 
@@ -52,7 +54,8 @@ def test_a_study_under_way_says_what_is_missing_and_that_nothing_can_be_decided(
     )
     assert "7 seeds would do" in said["Too few seeds"]
     assert said["Unfinished"] == (
-        "6 of 8 declared seeds finished in every combination. 16 of 64 runs are not recorded yet."
+        "6 of 8 declared seeds finished in every combination. 16 of 64 runs are not recorded yet. This is a "
+        "look that was not declared: to look again and again until p is small makes false claims likely."
     )
 
 
@@ -97,3 +100,57 @@ def test_calls_that_trained_nothing_here_are_not_held_against_the_study(
         call={"call_id": "other", "git_dirty": True, "harness": "9"},
     )
     assert list(limits_of(study, tmp_path)) == ["Small data"]
+
+
+def test_another_number_of_seeds_than_the_declared_one_is_said(report_parts: Any, tmp_path: Path) -> None:
+    study = report_parts.small_study(factors=(), planned=20)
+    report_parts.record(study, tmp_path)
+    assert limits_of(study, tmp_path)["Not the declared seeds"] == (
+        "8 seeds instead of the 20 that the study declares. If results were looked at before, false claims "
+        "are more likely than p says."
+    )
+
+
+def test_seeds_and_looks_that_were_declared_later_are_said(report_parts: Any, tmp_path: Path) -> None:
+    report_parts.record(report_parts.small_study(factors=(), seeds=7), tmp_path / "grown")
+    grown = report_parts.small_study(factors=(), seeds=8, looks=(7, 8), spending="pocock")
+    said = limits_of(grown, tmp_path / "grown")
+    assert said["Rescheduled"] == (
+        "When the first of these runs was trained, the study declared 7 seeds and no looks before the end; "
+        "now it declares 8 seeds and looks at 7 and 8. If results were looked at before, false claims are "
+        "more likely than p says."
+    )
+    report_parts.record(grown, tmp_path / "whole")
+    assert "Rescheduled" not in limits_of(grown, tmp_path / "whole")
+
+
+def under_way(report_parts: Any, folder: Path, *, seeds: int) -> dict[str, str]:
+    """What limits a study of nine seeds, looked at seven and nine, when so many are there.
+
+    Seven pairs have patterns of 1/64; one of three claims may spend 0.05/3 · ln(1 + 1.718 · 7/9) there, which
+    is 0.0141 (Pocock): nothing can be claimed.
+    """
+    study = report_parts.small_study(factors=(), seeds=9, looks=(7, 9), spending="pocock", findings=ARTICLE)
+    report_parts.record(study, folder, statuses=lambda run: "completed" if run.seed < seeds else "missing")
+    frames = at_last_look(load_frames(study, folder))
+    return {limit.label: limit.text for limit in find_limits(frames, compare(frames))}
+
+
+def test_before_the_first_look_the_reader_is_told_that_nothing_is_tested(
+    report_parts: Any, tmp_path: Path
+) -> None:
+    said = under_way(report_parts, tmp_path, seeds=5)
+    assert said["Before the first look"].startswith("5 of the 7 seeds of the first declared look are there.")
+    assert "look that was not declared" not in "".join(said.values())
+
+
+def test_a_study_that_waits_for_its_next_look_says_so(report_parts: Any, tmp_path: Path) -> None:
+    """Eight seeds are there; the look at seven sees seven, and none of its runs is missing."""
+    said = under_way(report_parts, tmp_path, seeds=8)
+    assert list(said) == ["Interim", "Small data"]
+    assert said["Interim"].startswith("Look 1 of 2, at 7 of 9 planned seeds.")
+    assert "goes on to 9 seeds" in said["Interim"]
+
+
+def test_after_the_last_look_nothing_is_interim(report_parts: Any, tmp_path: Path) -> None:
+    assert list(under_way(report_parts, tmp_path, seeds=9)) == ["Small data"]

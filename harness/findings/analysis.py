@@ -1,0 +1,73 @@
+"""Edge: everything that is found out of a study's tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from harness.design.study import Study
+from harness.findings.calibration import Calibration, last_calibration
+from harness.findings.cells import effect_by_cell
+from harness.findings.contrasts import Contrast, compare
+from harness.findings.divergence import Divergence, diverged_by_cell, divergence
+from harness.findings.frames import StudyFrames, load_frames
+from harness.findings.interactions import Interaction, interactions
+from harness.findings.levels import effect_by_level
+from harness.findings.looks import at_last_look
+from harness.findings.survival import Survival, survival
+from harness.store.results import Results
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What a study's tables say, as far as its last declared look sees.
+
+    Attributes:
+        frames: what was measured.
+        contrasts: of each finding.
+        by_level: the effect on accuracy at each level, as `effect_by_level` tells.
+        by_cell: in each combination of levels, as `effect_by_cell` tells.
+        interactions: on what it depends.
+        survival: how runs come to the threshold.
+        divergence: how often variants diverge.
+        diverged_by_cell: in which combinations.
+        calibration: the latest of this declaration; None without any.
+    """
+
+    frames: StudyFrames
+    contrasts: list[Contrast]
+    by_level: pd.DataFrame
+    by_cell: pd.DataFrame
+    interactions: list[Interaction]
+    survival: list[Survival]
+    divergence: list[Divergence]
+    diverged_by_cell: pd.DataFrame
+    calibration: Calibration | None
+
+
+def analyse(study: Study, folder: Path, *, data_dir: Path | None = None) -> Analysis:
+    """Everything that a report tells, before it is drawn.
+
+    Args:
+        study: the declaration, with what a search chose.
+        folder: `results/<study>`.
+        data_dir: where the user keeps data.
+
+    Raises:
+        InputError: nothing is recorded of what the study declares.
+        StoreError: a file is damaged, and is now set aside.
+    """
+    frames = at_last_look(load_frames(study, folder, data_dir=data_dir))
+    return Analysis(
+        frames=frames,
+        contrasts=compare(frames),
+        by_level=effect_by_level(frames),
+        by_cell=effect_by_cell(frames),
+        interactions=interactions(frames),
+        survival=survival(frames),
+        divergence=divergence(frames),
+        diverged_by_cell=diverged_by_cell(frames),
+        calibration=last_calibration(study, Results(folder), data_sha256=frames.ledger.data_sha256),
+    )
