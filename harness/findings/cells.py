@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 
-from harness.findings.contrasts import paired_by_seed
 from harness.findings.endpoints import last_accuracy
 from harness.findings.frames import StudyFrames
 from harness.stats.families import holm
@@ -20,12 +19,17 @@ def effect_by_cell(frames: StudyFrames) -> pd.DataFrame:
         p_adjusted (Holm over the whole table, a family of its own).
     """
     study, rows = frames.study, []
-    for number, here in last_accuracy(frames).groupby("cell"):
-        for other in (variant.name for variant in study.variants if variant.name != study.baseline):
-            pairs = paired_by_seed(here, baseline=study.baseline, variant=other, cells=1)
-            if len(pairs):
-                found = t_interval(pairs["difference"])
-                p = sign_flip_test(pairs["difference"]).p
-                rows.append((number, other, found.estimate, found.low, found.high, p, found.n))
+    values = last_accuracy(frames).dropna(subset="value")
+    wide = values.pivot(index=["cell", "seed"], columns="variant", values="value")  # one pass for all cells
+    others = [variant.name for variant in study.variants if variant.name != study.baseline]
+    if study.baseline in wide:
+        differences = wide[[name for name in others if name in wide]].sub(wide[study.baseline], axis=0)
+        for number, here in differences.groupby(level="cell"):
+            for other in differences:
+                pairs = here[other].dropna().to_numpy(dtype=float)
+                if len(pairs):
+                    found = t_interval(pairs)
+                    p = sign_flip_test(pairs).p
+                    rows.append((number, other, found.estimate, found.low, found.high, p, found.n))
     table = pd.DataFrame(rows, columns=["cell", "variant", "difference", "low", "high", "p", "n"])
     return table.assign(p_adjusted=holm(table["p"]))

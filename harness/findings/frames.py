@@ -27,6 +27,9 @@ from harness.store.tables import PROVENANCE, TRIALS, WEIGHTS, curves_schema, run
 MOST_WEIGHTS = 1 << 22
 """Rows of sampled weights that are held, about: 200 MB."""
 
+SHARED_TEXTS = ("study", "stage", "variant", "settings", "dataset", "engine", "device", "host")
+"""Columns of `runs` that are categorical in a frame."""
+
 
 @dataclass(frozen=True)
 class StudyFrames:
@@ -108,7 +111,7 @@ def load_frames(
         )
     cells = tuple({repr(cell.levels): cell.levels for cell in study.cells()}.values())
     keys = _keys(ledger, cells)
-    rows = _frame(results.runs(), runs_schema(study.factors))[runs_schema(()).names]
+    rows = _frame(_coded(results.runs()), runs_schema(study.factors))[runs_schema(()).names]
     rows = rows[rows["run_id"].isin(ledger.status)]
     levels = pd.DataFrame(cells, columns=[factor.name for factor in study.factors])
     runs = rows.merge(keys[["run_id", "cell"]], on="run_id").join(levels, on="cell")
@@ -202,6 +205,16 @@ def _trials(
     mine = rows[rows["search"].isin(list(named)) & (rows["number"] < search.budget)]
     cell_of = mine["search"].map(named).astype("int64")
     return mine.assign(cell=cell_of).sort_values(["cell", "variant", "number", "rung"])
+
+
+def _coded(runs: pa.Table | None) -> pa.Table | None:
+    """The rows of `runs`, with codes for texts that many share: taking some of them is then much cheaper."""
+    if runs is None:
+        return None
+    for name in SHARED_TEXTS:
+        place = runs.schema.get_field_index(name)
+        runs = runs.set_column(place, name, runs[name].dictionary_encode())
+    return runs
 
 
 def _frame(table: pa.Table | None, schema: pa.Schema) -> pd.DataFrame:

@@ -84,13 +84,13 @@ class Catalogue:
         return {volume.path: volume.rows for volume in self.volumes}
 
     def by_file(self, names: Iterable[str]) -> dict[Path, list[str]]:
-        """Some members, in this order, by the file that holds them.
+        """Some members by the file that holds them, in the order in which their rows lie there.
 
         Raises:
             KeyError: a member is not there.
         """
         found: dict[Path, list[str]] = {}
-        for name in names:
+        for name in sorted(names, key=lambda name: self.places[name].start):
             found.setdefault(self.places[name].path, []).append(name)
         return found
 

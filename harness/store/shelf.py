@@ -119,7 +119,7 @@ class Shelf:
         """The rows of some members, file after file: memory holds one at a time.
 
         Args:
-            choose: as `read` takes it; the members of one file stand in the chosen order.
+            choose: from the names of all members those that are wanted; rows stand as they lie in files.
             columns: those that are wanted; all unless given.
             coded: columns of texts that are left as codes into a list of these.
 
