@@ -19,6 +19,7 @@ LEVELS = {
     "stats": 2,
     "store": 3,
     "training": 3,
+    "landscape": 3,
     "findings": 4,
     "runner": 5,
     "search": 6,

@@ -1,0 +1,1 @@
+"""Computation: a trained network's loss along planes of its weight space."""
