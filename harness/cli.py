@@ -149,7 +149,7 @@ def run(
     only: Annotated[
         str | None,
         typer.Option(
-            "--only", metavar="RUN_ID", help="Train this run alone; a finished one is not recorded."
+            "--only", metavar="RUN_ID", help="Train this run alone and keep its weights, a finished one too."
         ),
     ] = None,
     retry_failed: Annotated[
@@ -186,6 +186,8 @@ def run(
     from harness.console.stopping import exit_status, heeding_signals
     from harness.dashboard.mirror import Mirror
     from harness.runner.options import Options
+    from harness.store.kept import Kept
+    from harness.store.results import Results
 
     declared = _declared(study, assignments, seeds)
     warning = check_seeds(declared, exploratory=exploratory)
@@ -214,6 +216,8 @@ def run(
             raise typer.Exit(exit_status(stop)) from None
     ended = ", ".join(f"{count:,} {status}" for status, count in counts.most_common())
     _say(f"{declared.name}: {ended} ({view.finished:,} trained in {duration(time.monotonic() - began)})")
+    if only and Kept(Results(results / declared.name)).epochs(only):
+        _say(f"its weights are in {results / declared.name / 'kept'}")
     failed = sum(counts[status] for status in ("failed", "timeout", "oom"))
     if failed:
         _say(f"`harness status {study}` shows why {failed} failed; --retry-failed tries them again")
@@ -508,6 +512,45 @@ def replicate(
     if apart:
         _say(f"{len(apart)} figures lie outside their tolerance: {', '.join(apart)}")
         raise typer.Exit(1)
+
+
+@app.command()
+def predict(
+    study: StudyName,
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Files of pictures.")],
+    seeds: Seeds = None,
+    assignments: Assignments = None,
+    invert: Annotated[
+        bool, typer.Option("--invert", help="Exchange dark and bright: for dark ink on white paper.")
+    ] = False,
+    results: ResultsDir = RESULTS,
+    data_dir: DataDir = None,
+) -> None:
+    """Show what each variant makes of your own pictures, and how its network sees them."""
+    from harness.console.predictions import prediction_lines
+    from harness.console.progress import DataProgress
+    from harness.runner.predicting import predict as predicted
+    from harness.store.results import Results
+
+    declared = _resolved(study, assignments, seeds, results=results, data_dir=data_dir)
+    folder = Results(results / declared.name)
+    with DataProgress(err) as progress:
+        shown, classes = predicted(
+            declared, images, results=folder, data_dir=data_dir, invert=invert, report=progress.report
+        )
+    for picture in shown:
+        for part in prediction_lines(picture, classes=classes, colour=out.color_system is not None):
+            out.print(part)
+
+
+@app.command()
+def explain() -> None:
+    """Work batch normalisation through, step by step, on the article's example of two small images."""
+    from harness.console.explain import explained
+    from harness.models.walkthrough import RANGES, SEED, walk_through
+
+    for part in explained(walk_through(), ranges=RANGES, seed=SEED):
+        out.print(part)
 
 
 @app.command()

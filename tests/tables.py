@@ -13,6 +13,7 @@ KEYS = {
     "runs": ["run_id"],
     "curves": ["run_id", "epoch", "split"],
     "weights": ["run_id", "epoch", "layer", "index"],
+    "diagnostics": ["run_id", "epoch", "layer", "measure", "channel", "step"],
 }
 TRIALS = {"trials": ["search", "number", "rung"]}
 

@@ -252,6 +252,7 @@ def test_the_plan_tells_what_each_finding_can_show_and_learns_from_the_first_see
     assert [line.split()[:6] for line in before.splitlines() if " dz = " in line] == [
         *([name, "primary", "8", "0.023", "dz", "="] for name in ("accuracy", "convergence", "smoothness")),
         ["gap", "generalisation", "8", "0.0078", "dz", "="],  # 2 / 2⁸, alone in its family
+        *([name, "smoothness", "8", "0.031", "dz", "="] for name in ("change", "beta", "range", "turning")),
     ]
     assert "in its unit" not in before
     assert harness("run", "tiny", "--workers", "0").status == 0
@@ -291,6 +292,63 @@ def test_data_draws_a_contact_sheet(harness: Harness, project: Path) -> None:
         assert image.width > 100
 
 
+def test_predict_shows_a_picture_to_each_variant(harness: Harness, project: Path) -> None:
+    picture = "images/test/b/1.png"
+    for words in (("predict", "tinny", picture), ("predict", "tiny", picture), ("predict", "tiny", "b.png")):
+        refused = harness(*words)
+        assert refused.status == 2
+        assert "remedy: " in refused.err
+    assert harness("run", "tiny", "--workers", "0").status == 0
+    with Image.open(picture) as image:
+        image.resize((30, 20)).save(project / "mine.jpg")
+    said = harness("predict", "tiny", picture, "mine.jpg", "--set", "lr=0.2")
+    assert said.status == 0
+    lines = said.out.splitlines()
+    first, second = lines.index(picture), lines.index("mine.jpg")
+    assert "  resized from 30 × 20 to 8 × 8 pixels, its proportions changed" in lines[second:]
+    assert "resized" not in " ".join(lines[first:second])
+    assert sum("shown to the networks of lr=0.2, seed 0" in line for line in lines) == 2
+    assert [line.split()[-4:] for line in lines if "after epoch" in line] == [
+        [variant, "after", "epoch", "1"] for variant in ("plain", "bn", "plain", "bn")
+    ]
+    assert sum(line.rstrip(" █").endswith(" %") for line in lines) == 2 * 2 * 3
+
+
+def test_only_has_a_finished_run_keep_its_weights(harness: Harness, project: Path) -> None:
+    assert harness("run", "tiny", "--workers", "0").status == 0
+    kept = project / "results" / "tiny" / "kept"
+    assert len(list(kept.iterdir())) == 4
+    rows = harness("status", "tiny", "--runs").out.splitlines()
+    run_id = next(line.split()[0] for line in rows if "bn-s004-" in line)
+    said = harness("run", "tiny", "--workers", "0", "--only", run_id)
+    assert "tiny: 24 completed (1 trained in" in said.err
+    assert "its weights are in results/tiny/kept" in said.err
+    assert (kept / f"{run_id}.1.safetensors").exists()
+    assert len(list(kept.iterdir())) == 5
+
+
+def test_explain_works_the_articles_example_through(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    said = harness("explain")
+    assert said.status == 0
+    text = " ".join(said.out.split())
+    for figure in (
+        "randint(0, 9), randint(20, 40), randint(80, 99)",
+        "78 / 18 = 4.3333 134 / 18 = 7.4444",
+        "516 / 18 = 28.6667 496 / 18 = 27.5556",
+        "1596 / 18 = 88.6667 540 / 18 = 30.0000",
+        "(0 − 4.3333) / √(7.4444 + 0.00001) = −1.5882",
+        "0.1·4.3333 = 0.4333 134/17 = 7.8824 0.9 + 0.1·7.8824 = 1.6882",
+        "0.1·28.6667 = 2.8667",
+        "0.1·88.6667 = 8.8667",
+        "torch.nn.BatchNorm2d gives the same",
+    ):
+        assert figure in text
+    assert "…" not in text
+
+
 def test_replicate_prints_rows_for_machines(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
@@ -311,7 +369,8 @@ def test_replicate_prints_rows_for_machines(harness: Harness, monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
-    "command", ["list", "plan", "run", "status", "report", "export", "merge", "replicate", "data"]
+    "command",
+    ["list", "plan", "run", "status", "report", "export", "merge", "replicate", "data", "predict", "explain"],
 )
 def test_every_command_explains_itself(harness: Harness, command: str) -> None:
     said = harness(command, "--help")

@@ -11,7 +11,7 @@ from harness.design.search import Search
 from harness.design.settings import KNOWN
 from harness.design.space import Range
 from harness.design.study import Study
-from harness.store.tables import PROVENANCE, TRIALS, WEIGHTS, curves_schema, runs_schema
+from harness.store.tables import DIAGNOSTICS, PROVENANCE, TRIALS, WEIGHTS, curves_schema, runs_schema
 
 ROOT = Path(__file__).parents[1]
 
@@ -26,6 +26,7 @@ def section(text: str, heading: str) -> str:
         ("runs", runs_schema(()).names),
         ("curves", curves_schema(()).names),
         ("weights", WEIGHTS.names),
+        ("diagnostics", DIAGNOSTICS.names),
         ("trials", TRIALS.names),
         ("provenance", PROVENANCE.names),
     ],

@@ -13,7 +13,10 @@ from harness.design.settings import metric_names
 from harness.design.variant import check_name
 from harness.errors import InputError, nearest
 
-MEASURES = ("log_error", "accuracy", "epochs_to_threshold", "sign_flip_rate", "generalisation_gap")
+MEASURES = (
+    "log_error", "accuracy", "epochs_to_threshold", "sign_flip_rate", "generalisation_gap", "gradient_cosine",
+    "gradient_change", "smoothness", "loss_range",
+)  # fmt: skip
 """What an endpoint may measure by name; `findings/endpoints.py` says how each is made."""
 
 SPLITS = ("train", "probe", "validation", "test")
@@ -151,8 +154,8 @@ ARTICLE = (
     Finding(
         name="smoothness",
         claim="the descent is smoother",
-        endpoint="sign_flip_rate",
-        better="lower",
+        endpoint="gradient_cosine",
+        better="higher",
         source="the article's third claim; the article shows two weights of one run",
     ),
 )
@@ -169,5 +172,41 @@ GAP = Finding(
 )
 """A secondary claim, in a family of its own: it takes nothing from the power of the primary ones."""
 
-DEFAULT = (*ARTICLE, GAP)
+SMOOTHNESS = (
+    Finding(
+        name="change",
+        claim="the gradient changes less over a step",
+        endpoint="gradient_change",
+        better="lower",
+        family="smoothness",
+        source="gradient predictiveness of Santurkar et al. (2018), relative to the gradient",
+    ),
+    Finding(
+        name="beta",
+        claim="the loss is smoother along the gradient",
+        endpoint="smoothness",
+        better="lower",
+        family="smoothness",
+        source="effective β-smoothness of Santurkar et al. (2018), times the squared length of the weights",
+    ),
+    Finding(
+        name="range",
+        claim="the loss varies less along the gradient",
+        endpoint="loss_range",
+        better="lower",
+        family="smoothness",
+        source="variation of the loss of Santurkar et al. (2018)",
+    ),
+    Finding(
+        name="turning",
+        claim="weights turn back less often",
+        endpoint="sign_flip_rate",
+        better="lower",
+        family="smoothness",
+        source="what the article's picture of two weights shows, over sampled weights",
+    ),
+)
+"""Other ways to look at the article's third claim, secondary and corrected among each other."""
+
+DEFAULT = (*ARTICLE, GAP, *SMOOTHNESS)
 """What a study asks that declares no findings of its own."""

@@ -62,7 +62,7 @@ def _assigned(study: Study, name: str, text: str) -> Study:
             remedy="change the variant in the study file",
         )
     if name in KNOWN and isinstance(KNOWN[name].default, tuple) and name not in factors:
-        values: tuple[Scalar, ...] = tuple(re.split(r",(?!\d)", text))  # an index has commas of its own
+        values = _listed(text, name, where=where)
         return replace(study, settings={**study.settings, name: values})
     values = tuple(_parsed(part.strip(), name, factors.get(name), where=where) for part in text.split(","))
     if name in factors or len(values) > 1:
@@ -70,6 +70,13 @@ def _assigned(study: Study, name: str, text: str) -> Study:
         settings = {key: value for key, value in study.settings.items() if key != name}
         return replace(study, settings=settings, factors=tuple({**factors, name: factor}.values()))
     return replace(study, settings={**study.settings, name: cast("Value", values[0])})
+
+
+def _listed(text: str, name: str, *, where: str) -> tuple[Scalar, ...]:
+    """The text as one value of a setting that holds several; `none` for no epochs."""
+    if name != "diagnostics":
+        return tuple(re.split(r",(?!\d)", text))  # an index has commas of its own
+    return () if text == "none" else tuple(_typed(part, int, where=where) for part in text.split(","))
 
 
 def _parsed(text: str, name: str, factor: Factor | None, *, where: str) -> Scalar:

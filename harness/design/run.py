@@ -11,7 +11,7 @@ from typing import Any, Literal
 from harness.design.settings import KNOWN, Scalar, Value
 from harness.design.variation import USUAL, Source
 
-NUMERICS = 1
+NUMERICS = 2
 """Raised by hand whenever an engine, an initialisation or a default gives other numbers than before."""
 
 FIRST_CALIBRATION_SEED = 2_000_000
@@ -45,6 +45,7 @@ class Run:
         source: hash of the source of `build` and of the project-local modules it imports.
         stage: what it is for.
         vary: what its seed varies, in the order of `VARIES`.
+        keep: whether its weights are kept after every epoch; no number depends on it.
     """
 
     cell: Cell
@@ -57,6 +58,7 @@ class Run:
     source: str | None = None
     stage: Stage = "evaluation"
     vary: tuple[str, ...] = USUAL
+    keep: bool = False
 
     @property
     def tested(self) -> bool:

@@ -71,6 +71,21 @@ def _rate(default: float, meaning: str) -> Setting:
     return Setting(default, "0, or a number from 2⁻¹⁶ to 1 − 2⁻¹⁶", accepts, meaning)
 
 
+def _switch(meaning: str) -> Setting:
+    return Setting(False, "true or false", lambda value: isinstance(value, bool), meaning)
+
+
+def _epochs(default: tuple[int, ...], meaning: str) -> Setting:
+    def accepts(value: Value) -> bool:
+        return (
+            isinstance(value, tuple)
+            and all(isinstance(epoch, int) and not isinstance(epoch, bool) and epoch >= 0 for epoch in value)
+            and len(set(value)) == len(value)
+        )
+
+    return Setting(default, "a tuple of different whole numbers, at least 0", accepts, meaning)
+
+
 def _names(rule: str, meaning: str, *, taken: tuple[str, ...] = ()) -> Setting:
     """Names, different from each other and from the taken ones by what follows their colon."""
 
@@ -113,6 +128,12 @@ TRAINING: Mapping[str, Setting] = {
         "names such as 'conv3.weight:3,4,1,0' (filter, channel, row, column)",
         "conv weights recorded by name; when empty, the article's pair",
     ),
+    "diagnostics": _epochs(
+        (1, 2, 4, 8, 16, 30),
+        "epochs after which gradients and activations are measured on the probe; no number of the training "
+        "depends on it, and `()` (`--set diagnostics=none`) measures none",
+    ),
+    "curvature": _switch("whether the largest eigenvalue of the Hessian is measured too, which takes longer"),
 }
 
 MODEL: Mapping[str, Setting] = {

@@ -36,6 +36,7 @@ class Study:
         settings: settings of training and of the network that hold for all variants.
         looks: numbers of seeds at which the results are looked at, rising to `seeds`; none: at the end only.
         spending: how the looks share the error rate.
+        keep: of the first so many seeds of each cell the weights are kept, after every epoch.
         findings: what is claimed, declared before any run; `DEFAULT` unless given.
         search: how each variant is tuned before it is compared; None trains them as they are declared.
         choices: what the search chose, for each cell; filled in when it is over, not declared.
@@ -59,6 +60,7 @@ class Study:
     settings: dict[str, Value] = field(default_factory=dict)
     looks: tuple[int, ...] = ()
     spending: Spending = "obrien-fleming"
+    keep: int = 1
     findings: tuple[Finding, ...] = DEFAULT
     search: Search | None = None
     choices: tuple[Choice, ...] = ()
@@ -84,6 +86,12 @@ class Study:
                 f"{where}: dataset = {self.dataset!r}",
                 rule="a study names its data",
                 remedy="for instance dataset='devanagari'",
+            )
+        if not isinstance(self.keep, int) or isinstance(self.keep, bool) or self.keep < 0:
+            raise InputError(
+                f"{where}: keep = {self.keep!r}",
+                rule="keep is a number of seeds, a whole one, at least 0",
+                remedy="keep=1 keeps the weights of the first seed of each cell, keep=0 none",
             )
         check_looks(self.looks, spending=self.spending, planned=self.planned, where=where)
         searched = self.search is not None
@@ -202,7 +210,11 @@ class Study:
             for cell in self.cells()
         ]
         # The seeds of a cell share its settings: half the time and the memory, at 100,000 runs.
-        return [replace(first, seed=seed) for seed in range(self.seeds) for first in firsts]
+        return [
+            replace(first, seed=seed, keep=seed < self.keep and first.stage == "evaluation")
+            for seed in range(self.seeds)
+            for first in firsts
+        ]
 
     def run(
         self,

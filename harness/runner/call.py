@@ -128,6 +128,8 @@ class Call:
             if self._ledger.status.get(run.run_id) not in FINISHED:
                 self._journal.write(outcome, images=_images(run, self._dataset))
                 self._notify(Recorded(outcome))
+            else:
+                self._journal.keep(outcome)
             if outcome.records.status in FINISHED:
                 checkpoint_path(self._desk.checkpoints, run.run_id).unlink(missing_ok=True)
             self._notify(Finished(run.run_id, outcome.records.status, outcome.error))

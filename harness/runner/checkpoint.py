@@ -48,7 +48,8 @@ def is_marked(folder: Path, *, mark: str) -> bool:
 class FileCheckpoint:
     """One file, replaced now and then while a run is trained.
 
-    It holds weights, buffers, the optimizer's state, torch's random generators and the records so far.
+    It holds weights, buffers, the optimizer's state, torch's random generators and the records so far,
+    kept weights among them.
     What a network of the user's own keeps outside `state_dict` is not in it.
     """
 
@@ -93,6 +94,8 @@ class FileCheckpoint:
             torch.cuda.set_rng_state(state["cuda_generator"], device)
         records.curves += state["curves"]
         records.weights += state["weights"]
+        records.diagnostics += state["diagnostics"]
+        records.kept |= {name: array.numpy() for name, array in state.get("kept", {}).items()}
         records.earlier_seconds = self._earlier = state["seconds"]
         self._say(f"goes on after epoch {state['epoch']}, kept after {state['seconds']:.0f} s")
         return int(state["epoch"]) + 1
@@ -115,6 +118,8 @@ class FileCheckpoint:
             "cuda_generator": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
             "curves": records.curves,
             "weights": records.weights,
+            "diagnostics": records.diagnostics,
+            "kept": {name: torch.from_numpy(array) for name, array in records.kept.items()},
         }
 
         def fill(file: BinaryIO) -> None:

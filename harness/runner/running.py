@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from harness.data import Dataset, open_dataset
 from harness.design.run import Run
@@ -11,6 +12,7 @@ from harness.errors import InputError, nearest
 from harness.runner.events import Damaged, Notify, Preparing
 from harness.runner.journal import join_files
 from harness.runner.options import Options
+from harness.store.kept import Kept
 from harness.store.ledger import Ledger, open_ledger
 from harness.store.lock import study_lock
 from harness.store.results import Results
@@ -66,6 +68,7 @@ def tidy(results: Results, notify: Notify) -> None:
         for path, why in results.set_aside_damaged():
             notify(Damaged(path, why))
         results.prune()
+        Kept(results).prune()
         join_files(results, notify)
 
 
@@ -89,7 +92,7 @@ def _train(study: Study, dataset: Dataset, ledger: Ledger, options: Options, not
 
 
 def _chosen(ledger: Ledger, options: Options) -> list[Run]:
-    """The runs of this call: the missing ones, or the one that was asked for."""
+    """The runs of this call: the missing ones, or the one that was asked for, which keeps its weights."""
     if options.only is None:
         return ledger.unfinished(retry_failed=options.retry_failed)
     by_id = {run.run_id: run for run in ledger.runs}
@@ -99,4 +102,4 @@ def _chosen(ledger: Ledger, options: Options) -> list[Run]:
             rule="names a run of the study as the declaration now stands",
             remedy=nearest(options.only, by_id),
         )
-    return [by_id[options.only]]
+    return [replace(by_id[options.only], keep=True)]

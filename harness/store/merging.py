@@ -16,6 +16,7 @@ from harness.errors import StoreError
 from harness.store.agreement import Contradiction, contradiction_told, contradictions
 from harness.store.files import write_whole
 from harness.store.folders import paired_folders
+from harness.store.kept import Kept
 from harness.store.ledger import Recorded, look_up
 from harness.store.lock import study_lock
 from harness.store.parquet import DamageError
@@ -140,6 +141,7 @@ def _carry_out(plan: Plan) -> Merged:
         for table in set(TABLES) - {*BESIDE_RUNS, "runs"}:
             _copy_newer(table, source, plan.target)
         _copy_logs(source.folder / "logs", plan.target.folder / "logs")
+        Kept(plan.target).take_from(Kept(source))
     added = sum(len(names) for _, names in plan.taken)
     return Merged(plan.target.folder, added, plan.total, plan.left_out)
 

@@ -18,6 +18,7 @@ from harness.store.shelf import Shelf
 from harness.store.tables import (
     BESIDE_RUNS,
     CALIBRATIONS,
+    DIAGNOSTICS,
     FINISHED,
     PROVENANCE,
     TABLES,
@@ -73,6 +74,7 @@ class Results:
         factors: Sequence[Factor],
         curves: Rows = (),
         weights: Rows = (),
+        diagnostics: Rows = (),
         metrics: Sequence[str] = (),
     ) -> None:
         """Write the tables of one attempt at a run; the row in `runs` comes last and makes it count.
@@ -85,13 +87,18 @@ class Results:
             factors: of the study; each has a column.
             curves: rows without run_id.
             weights: rows without run_id.
+            diagnostics: rows without run_id.
             metrics: names of the further metrics in the curves.
 
         Raises:
             StoreError: the disk refuses.
         """
         name = member_name(run["run_id"], run["attempt"])
-        parts = (("curves", curves, curves_schema(metrics)), ("weights", weights, WEIGHTS))
+        parts = (
+            ("curves", curves, curves_schema(metrics)),
+            ("weights", weights, WEIGHTS),
+            ("diagnostics", diagnostics, DIAGNOSTICS),
+        )
         for table, rows, schema in parts:
             if rows or run["status"] in FINISHED:
                 marked = [{"run_id": run["run_id"], **row} for row in rows]
@@ -155,7 +162,7 @@ class Results:
         columns: list[str] | None = None,
         coded: Sequence[str] = (),
     ) -> Iterator[pa.Table]:
-        """The same file after file, as one wants a table that may not fit into memory; by run_id in each.
+        """The same file after file, as one wants a table that may not fit into memory; as it lies there.
 
         Args:
             table: its name.
@@ -213,7 +220,7 @@ class Results:
                 path.unlink(missing_ok=True)
 
     def prune(self) -> None:
-        """Remove from `curves` and `weights` what does not count: another attempt does, or none ended.
+        """Remove from the tables beside `runs` what does not count: another attempt does, or none ended.
 
         Readers here pass over it, other programs would meet the run twice. Call it under the study's lock.
 

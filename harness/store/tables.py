@@ -8,9 +8,9 @@ import pyarrow as pa
 
 from harness.design.factor import Factor
 
-TABLES = ("runs", "curves", "weights", "trials", "calibrations", "provenance")
+TABLES = ("runs", "curves", "weights", "diagnostics", "trials", "calibrations", "provenance")
 
-BESIDE_RUNS = ("curves", "weights")
+BESIDE_RUNS = ("curves", "weights", "diagnostics")
 """The tables in which every finished run stands, be it without rows; they are written before `runs`."""
 
 FINISHED = ("completed", "diverged")
@@ -87,6 +87,19 @@ WEIGHTS = pa.schema(
     ]
 )
 """One row per run × epoch × sampled weight; index is "filter,channel,row,column"."""
+
+DIAGNOSTICS = pa.schema(
+    [
+        ("run_id", pa.string()),
+        ("epoch", pa.int32()),
+        ("layer", pa.string()),
+        ("measure", pa.string()),
+        ("channel", pa.int32()),
+        ("step", pa.float64()),
+        ("value", pa.float64()),
+    ]
+)
+"""One row per run × epoch × layer × measure, × channel or × step where the measure has some."""
 
 TRIALS = pa.schema(
     [

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
+
+import numpy.typing as npt
 
 Cell = bool | int | float | str | None
 Row = dict[str, Cell]
@@ -19,6 +21,8 @@ class Records:
         outcome: columns of the `runs` table that training decides.
         curves: rows of the `curves` table, without run_id.
         weights: rows of the `weights` table, without run_id.
+        kept: parameters and buffers by `EPOCH/NAME`, of a run that keeps them.
+        diagnostics: rows of the `diagnostics` table, without run_id.
         earlier_seconds: spent before the checkpoint from which the run went on.
     """
 
@@ -26,4 +30,6 @@ class Records:
     outcome: Row = field(default_factory=dict)
     curves: list[Row] = field(default_factory=list)
     weights: list[Row] = field(default_factory=list)
+    kept: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+    diagnostics: list[Row] = field(default_factory=list)
     earlier_seconds: float = 0.0

@@ -13,7 +13,8 @@ from harness.design.settings import MODEL, TRAINING
 from harness.errors import HarnessError, InputError, nearest
 from harness.models.building import names_taken
 from harness.training.batches import Resident
-from harness.training.objectives import make_optimizer, resolve_loss, resolve_metrics
+from harness.training.diagnostics import diagnose
+from harness.training.objectives import learning_rate, make_optimizer, resolve_loss, resolve_metrics
 from harness.training.sampling import choose_weights
 from harness.training.solo import make_model
 
@@ -71,6 +72,31 @@ def _take_step(run: Run, dataset: Dataset, x: torch.Tensor, y: torch.Tensor) -> 
     optimizer.step()
     for name, metric in resolve_metrics(settings["metrics"]).items():
         _check_number(metric(logits.detach(), y), f"metric {name!r}")
+    if settings["diagnostics"]:
+        _diagnose(run, model, x, y)
+
+
+def _diagnose(run: Run, model: torch.nn.Module, x: torch.Tensor, y: torch.Tensor) -> None:
+    """Refuse a network that trains but can't be diagnosed, before it has trained for an epoch."""
+    settings = run.settings
+    probe = slice(settings["probe_size"])
+    try:
+        diagnose(
+            model,
+            x[probe],
+            y[probe],
+            objective=resolve_loss(settings["loss"]),
+            lr=learning_rate(settings),
+            epoch=0,
+            curvature=settings["curvature"],
+        )
+    except Exception as error:
+        raise InputError(
+            f"a diagnosis of variant {run.cell.variant!r} raised {type(error).__name__}: {error}",
+            rule="`diagnostics` and `curvature` need a network whose loss on the probe can be differentiated "
+            "in training mode, at weights that it is called with; `curvature` differentiates twice",
+            remedy="diagnostics=() measures none (--set diagnostics=none)",
+        ) from error
 
 
 def _check_number(value: object, what: str) -> None:

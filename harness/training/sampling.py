@@ -47,7 +47,7 @@ def choose_weights(model: nn.Module, *, count: int, watched: Value) -> list[Samp
     Raises:
         InputError: a watched weight that the network does not have.
     """
-    weights = _conv_weights(model)
+    weights = conv_weights(model)
     texts = (watched,) if isinstance(watched, str) else cast("tuple[str, ...]", watched)
     named = [_parsed(text, weights) for text in texts] or _article_pair(weights)
     total = sum(weight.numel() for weight in weights.values())
@@ -77,7 +77,8 @@ def weight_rows(model: nn.Module, chosen: list[SampledWeight], *, epoch: int) ->
     return rows
 
 
-def _conv_weights(model: nn.Module) -> dict[str, Tensor]:
+def conv_weights(model: nn.Module) -> dict[str, Tensor]:
+    """The weights of a network's convolutions by name; where it has none, those of its linear layers."""
     # Tied weights appear once, and a parametrised one (weight_norm) is no parameter by this name.
     parameters = dict(model.named_parameters())
     for kind in (nn.modules.conv._ConvNd, nn.Linear):

@@ -16,12 +16,17 @@ from harness.design.streams import stream
 from harness.models.building import build_model
 from harness.training.batches import Resident
 from harness.training.checkpoint import Checkpoint
-from harness.training.objectives import make_optimizer, resolve_loss, resolve_metrics
+from harness.training.diagnostics import diagnose
+from harness.training.keeping import kept_state
+from harness.training.objectives import learning_rate, make_optimizer, resolve_loss, resolve_metrics
 from harness.training.passes import Objectives, Pass, evaluate, train_epoch
 from harness.training.records import Records, Row
 from harness.training.sampling import choose_weights, weight_rows
 
 ENGINE = "solo"
+
+DIAGNOSED_IMAGES = 1024
+"""Of a larger probe its first so many: they are one batch, whose activations are in memory all at once."""
 
 
 def train(
@@ -91,6 +96,19 @@ def _trained(
         if not all(math.isfinite(result.loss) for result in passes.values()):
             records.status = "diverged"
             break
+        if epoch in settings["diagnostics"] and run.stage != "tuning":
+            probe = measured["probe"]
+            records.diagnostics += diagnose(
+                model,
+                *probe.batch(torch.arange(min(len(probe), DIAGNOSED_IMAGES), device=probe.labels.device)),
+                objective=objectives.loss,
+                lr=learning_rate(settings),
+                epoch=epoch,
+                before=records.diagnostics,
+                curvature=settings["curvature"],
+            )
+        if run.keep:
+            records.kept |= kept_state(model, epoch=epoch, epochs=run.epochs)
         if on_epoch:
             on_epoch(len(training) if epoch > 0 else 0, rows)
         if checkpoint:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -37,15 +38,17 @@ class Costs:
     megabytes: float
 
 
-def run_program(program: str, words: Sequence[str]) -> Costs:
+def run_program(program: str, words: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Costs:
     """Run a Python program by itself.
 
     Args:
         program: its text.
         words: of its command line.
+        environment: variables that it has beside those of this process.
     """
     command = [sys.executable, "-c", f"{_TOLD}\n{program}", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    whole = {**os.environ, **(environment or {})}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=whole)
     *said, seconds, kilobytes = done.stdout.split()
     return Costs(said, float(seconds), int(kilobytes) * 1024 / 1e6)
 

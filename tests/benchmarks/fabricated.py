@@ -22,7 +22,7 @@ from harness.design.study import Study
 from harness.models.article import ArticleNet
 from harness.runner.journal import JOIN_AFTER
 from harness.store.results import Results, member_name
-from harness.store.tables import FINISHED, WEIGHTS, curves_schema, runs_schema
+from harness.store.tables import DIAGNOSTICS, FINISHED, WEIGHTS, curves_schema, runs_schema
 from harness.training.sampling import SampledWeight, choose_weights
 from tests.report.conftest import provenance_row
 
@@ -196,7 +196,7 @@ def _figures(made: Histories, i: int) -> Row:
 def _tables(
     runs: Sequence[Run], made: Histories, places: Sequence[SampledWeight]
 ) -> dict[str, tuple[Sequence[int], pa.Table]]:
-    """The rows of `curves` and `weights` of the finished runs, with their numbers."""
+    """The rows of `curves` and `weights` of the finished runs, with their numbers; none of `diagnostics`."""
     measured = np.repeat(made.there[..., None], len(SPLITS), axis=2)
     measured[:, 0, SPLITS.index("train")] = False
     sampled = np.repeat(made.there[..., None], len(places), axis=2)
@@ -218,14 +218,15 @@ def _tables(
             "sampled": _named(sampled, [place.sampled for place in places]),
         },
     }
-    tables = {}
+    tables: dict[str, tuple[Sequence[int], pa.Table]] = {}
     for table, there, schema in (("curves", measured, curves_schema(())), ("weights", sampled, WEIGHTS)):
         run, epoch, _ = np.nonzero(there)
         ids = pa.array([run.run_id for run in runs]).take(pa.array(run))
         content = pa.table({"run_id": ids, "epoch": epoch.astype(np.int32), **columns[table]}, schema=schema)
         counts = there.sum((1, 2))
         tables[table] = (counts[counts > 0].tolist(), content)
-    return tables
+    finished = len(tables["curves"][0])
+    return {**tables, "diagnostics": ([0] * finished, DIAGNOSTICS.empty_table())}
 
 
 def _named(there: Array, names: Sequence[object]) -> pa.Array:

@@ -44,7 +44,7 @@ from harness.report.paths import trace_paths
 
 found = analyse(load_study(sys.argv[1]), Path(sys.argv[2]))
 contrasts = {contrast.finding.name: contrast.verdict for contrast in found.contrasts}
-print(contrasts["accuracy"], contrasts["smoothness"])
+print(contrasts["accuracy"], contrasts["turning"])
 print(len(found.by_level), len(found.interactions), len(found.by_cell))
 print(len(found.survival), len(found.divergence))
 print(len(measure_curves(found.frames).seeds), len(trace_paths(found.frames)))

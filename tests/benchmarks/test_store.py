@@ -15,7 +15,7 @@ from harness.design.loading import load_study
 from harness.design.run import Run
 from harness.design.study import Study
 from harness.store.results import Results
-from harness.store.tables import WEIGHTS, curves_schema
+from harness.store.tables import DIAGNOSTICS, WEIGHTS, curves_schema
 from tests.benchmarks.costs import benchmark_program, pedantic
 from tests.benchmarks.fabricated import batches, no_syncs, put, run_row, runs_of
 from tests.pace import slowness
@@ -81,7 +81,11 @@ def brief(runs: Sequence[Run]) -> dict[str, tuple[list[int], pa.Table]]:
                 {"run_id": ids, **{name: [None] * len(ids) for name in columns.names[1:]}}, schema=columns
             ),
         )
-        for table, columns in (("curves", curves_schema(())), ("weights", WEIGHTS))
+        for table, columns in (
+            ("curves", curves_schema(())),
+            ("weights", WEIGHTS),
+            ("diagnostics", DIAGNOSTICS),
+        )
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.design.factor import Factor
-from harness.design.finding import ARTICLE, GAP, Finding
+from harness.design.finding import ARTICLE, GAP, SMOOTHNESS, Finding
 from harness.design.resolution import family_size
 from harness.design.study import Study
 from harness.design.variant import Variant
@@ -91,13 +91,14 @@ def test_further_metrics_and_the_validation_split_can_be_endpoints() -> None:
     assert a_study(kept, factors=(Factor("validation", (0.1, 0.2)),)).findings == (kept,)
 
 
-def test_a_study_without_findings_of_its_own_asks_the_articles_and_for_the_gap_in_another_family() -> None:
+def test_a_study_without_findings_of_its_own_asks_the_articles_and_others_in_other_families() -> None:
     study = Study(
         name="small", question="?", dataset="digits", variants=(Variant("a"), Variant("b", norm="batch"))
     )
-    assert study.findings == (*ARTICLE, GAP)
+    assert study.findings == (*ARTICLE, GAP, *SMOOTHNESS)
     assert family_size(study) == 3
     assert family_size(study, family=GAP.family) == 1
+    assert family_size(study, family="smoothness") == 4
 
 
 def test_the_family_of_the_plan_is_the_primary_one() -> None:

@@ -101,6 +101,10 @@ def test_a_level_that_is_a_default_is_fixed_under_the_same_ids_too() -> None:
         ("metrics=brier,confidence", "metrics", ("brier", "confidence")),
         (" dropout = 0.5 ", "dropout", 0.5),
         ("watched_weights=fc.weight", "watched_weights", ("fc.weight",)),
+        ("diagnostics=1,2", "diagnostics", (1, 2)),
+        ("diagnostics=4", "diagnostics", (4,)),
+        ("diagnostics=none", "diagnostics", ()),
+        ("curvature=true", "curvature", True),
     ],
 )
 def test_a_setting_is_set_in_its_own_type(assignment: str, name: str, value: Value) -> None:
@@ -222,7 +226,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_one(assert_refused: Callabl
             lambda assignment=assignment: with_overrides(a_study(), assignments=[assignment]),
             received=f"--set {assignment}: unknown name",
             rule="--set names a factor of the study, a setting, epochs or dataset",
-            remedy=f"did you mean '{nearest}'? known: batch_size, dataset, depth,",
+            remedy=f"did you mean '{nearest}'? known: batch_size, curvature, dataset,",
         )
 
 

@@ -112,6 +112,8 @@ _OTHERS: dict[str, Value] = {
     "threshold": 0.3,
     "sampled_weights": 10,
     "watched_weights": ("conv1.weight:0,0,0,0",),
+    "diagnostics": (),
+    "curvature": True,
     "depth": 1,
     "width": 32,
     "kernel": 5,

@@ -77,6 +77,8 @@ def test_a_default_keeps_its_own_rule(name: str) -> None:
         ("threshold", [0.05]),
         ("sampled_weights", [0, 1]),
         ("watched_weights", ["conv1.weight:0,0,0,0", ("conv1.weight:0,0,0,0", "fc.weight:1,2")]),
+        ("diagnostics", [(), (0,), (1, 2, 30), (4, 1)]),
+        ("curvature", [False, True]),
         ("depth", [1, 3, 9]),
         ("width", [1, 64]),
         ("kernel", [1, 3, 5, 11]),
@@ -112,6 +114,8 @@ def test_a_value_that_keeps_the_rule_stays_as_it_is(name: str, values: list[Valu
         ("threshold", [0, -0.2, NAN]),
         ("sampled_weights", [-1, 50.0, False]),
         ("watched_weights", [3, (3, 4), None]),
+        ("diagnostics", [3, "3", ("3",), (1.0,), (-1,), (2, 2), (True,), None]),
+        ("curvature", [0, 1, "true", None]),
         ("depth", [0, 1.0, True]),
         ("width", [0, "16"]),
         ("kernel", [0, 2, 4, -1, 3.0, True]),
@@ -168,7 +172,7 @@ def test_a_misspelt_setting_is_refused_with_the_nearest_name(assert_refused: Cal
         lambda: check_settings({"batchsize": 8}, where="study 's'"),
         received="study 's': unknown setting 'batchsize'",
         rule="a setting belongs to training, to the article's network, or to a variant's own `build`",
-        remedy="did you mean 'batch_size'? known: batch_size, depth, dropout,",
+        remedy="did you mean 'batch_size'? known: batch_size, curvature, depth,",
     )
 
 

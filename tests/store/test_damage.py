@@ -25,7 +25,7 @@ from harness.store.results import Results
 RowOf = Callable[..., dict[str, Any]]
 Record = Callable[..., Results]
 SHA = "0123456789abcdef" * 4
-PER_RUN = ("runs", "curves", "weights")
+PER_RUN = ("runs", "curves", "weights", "diagnostics")
 
 CURVES = [
     {"epoch": epoch, "split": split, "loss": 1 / (epoch + 1), "accuracy": 0.5, "seconds": 0.25}

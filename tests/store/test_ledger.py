@@ -177,7 +177,7 @@ def test_results_on_the_users_own_pictures_can_be_read_where_the_pictures_are_no
 
 
 @pytest.mark.usefixtures("known")
-@pytest.mark.parametrize("table", ["curves", "weights"])
+@pytest.mark.parametrize("table", ["curves", "weights", "diagnostics"])
 @pytest.mark.parametrize("joined", [False, True])
 def test_a_finished_run_that_a_table_has_lost_is_missing(
     results: Results, study: Study, row_of: RowOf, table: str, joined: bool

@@ -29,7 +29,7 @@ Row = dict[str, Any]
 RowOf = Callable[..., Row]
 Record = Callable[..., Path]
 SHA = "0123456789abcdef" * 4
-PER_RUN = ("runs", "curves", "weights")
+PER_RUN = ("runs", "curves", "weights", "diagnostics")
 
 
 @pytest.fixture(autouse=True)

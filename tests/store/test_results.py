@@ -15,7 +15,7 @@ from harness.design.factor import Factor
 from harness.design.study import Study
 from harness.errors import StoreError
 from harness.store.results import Results
-from harness.store.tables import WEIGHTS, curves_schema, runs_schema
+from harness.store.tables import DIAGNOSTICS, WEIGHTS, curves_schema, runs_schema
 
 Row = dict[str, Any]
 RowOf = Callable[..., Row]
@@ -39,6 +39,12 @@ PATHS: list[Row] = [
 ]
 
 
+READINGS = [
+    {"epoch": 1, "layer": "conv", "measure": "cosine", "channel": None, "step": 1.0, "value": 0.5},
+    {"epoch": 2, "layer": "relu1", "measure": "dead", "channel": 3, "step": None, "value": 1.0},
+]
+
+
 @pytest.fixture
 def results(tmp_path: Path) -> Results:
     return Results(tmp_path / "results" / "small")
@@ -47,17 +53,22 @@ def results(tmp_path: Path) -> Results:
 def test_what_is_written_of_a_run_can_be_read(results: Results, study: Study, row_of: RowOf) -> None:
     first, second = study.runs(SHA)[:2]
     for run in (first, second):
-        results.write_run(row_of(run), factors=study.factors, curves=CURVES, weights=PATHS)
-    runs, curves, weights = (results.read(table) for table in ("runs", "curves", "weights"))
+        results.write_run(
+            row_of(run), factors=study.factors, curves=CURVES, weights=PATHS, diagnostics=READINGS
+        )
+    tables = ("runs", "curves", "weights", "diagnostics")
+    runs, curves, weights, readings = (results.read(table) for table in tables)
     assert runs is not None
     assert curves is not None
     assert weights is not None
+    assert readings is not None
     ids = sorted([first.run_id, second.run_id])
     written = {run.run_id: row_of(run) for run in (first, second)}
     nothing = dict.fromkeys(runs_schema(study.factors).names)
     assert runs.to_pylist() == [{**nothing, **written[name]} for name in ids]
     assert curves.to_pylist() == [{"run_id": name, **row} for name in ids for row in CURVES]
     assert weights.to_pylist() == [{"run_id": name, **row} for name in ids for row in PATHS]
+    assert readings.to_pylist() == [{"run_id": name, **row} for name in ids for row in READINGS]
 
 
 def test_a_table_that_was_never_written_is_none(results: Results, study: Study, row_of: RowOf) -> None:
@@ -80,6 +91,7 @@ def test_columns_without_a_value_keep_their_types(results: Results, study: Study
         ("runs", runs_schema(study.factors)),
         ("curves", curves_schema(("brier",))),
         ("weights", WEIGHTS),
+        ("diagnostics", DIAGNOSTICS),
     ):
         found = results.read(table)
         assert found is not None
@@ -150,7 +162,7 @@ def test_joining_files_changes_no_row_of_any_table(results: Results, study: Stud
     for run in study.runs(SHA):
         results.write_run(row_of(run), factors=study.factors, curves=CURVES, weights=PATHS)
     results.write_run(row_of(study.runs(SHA)[0], attempt=2, status="failed"), factors=study.factors)
-    tables = ("runs", "curves", "weights")
+    tables = ("runs", "curves", "weights", "diagnostics")
     before, latest = [results.read(table) for table in tables], results.runs()
     for _ in range(2):
         assert results.compact() == []
@@ -343,7 +355,9 @@ def test_a_run_has_one_file_a_table_and_attempt(results: Results, study: Study, 
         results.write_run(row_of(run, attempt=attempt), factors=study.factors, curves=CURVES, weights=PATHS)
     found = sorted(str(path.relative_to(results.folder)) for path in results.folder.rglob("*.*"))
     expected = [
-        f"{table}/{run.run_id}.{n}.parquet" for table in ("curves", "runs", "weights") for n in (1, 2)
+        f"{table}/{run.run_id}.{n}.parquet"
+        for table in ("curves", "diagnostics", "runs", "weights")
+        for n in (1, 2)
     ]
     assert found == expected
 

@@ -6,7 +6,16 @@ import pyarrow as pa
 import pytest
 
 from harness.design.factor import RESERVED, Factor
-from harness.store.tables import CALIBRATIONS, PROVENANCE, TABLES, TRIALS, WEIGHTS, curves_schema, runs_schema
+from harness.store.tables import (
+    CALIBRATIONS,
+    DIAGNOSTICS,
+    PROVENANCE,
+    TABLES,
+    TRIALS,
+    WEIGHTS,
+    curves_schema,
+    runs_schema,
+)
 
 TEXT, REAL, SMALL, WHOLE = pa.string(), pa.float64(), pa.int32(), pa.int64()
 MOMENT = pa.timestamp("us", tz="UTC")
@@ -96,5 +105,13 @@ def test_a_calibration_says_what_it_tried_and_what_it_found() -> None:
     }
 
 
-def test_the_tables_of_a_study_are_six() -> None:
-    assert TABLES == ("runs", "curves", "weights", "trials", "calibrations", "provenance")
+def test_a_diagnostic_says_where_and_when_it_was_measured() -> None:
+    assert types(DIAGNOSTICS) == {
+        **dict.fromkeys(("run_id", "layer", "measure"), TEXT),
+        **dict.fromkeys(("epoch", "channel"), SMALL),
+        **dict.fromkeys(("step", "value"), REAL),
+    }
+
+
+def test_the_tables_of_a_study_are_seven() -> None:
+    assert TABLES == ("runs", "curves", "weights", "diagnostics", "trials", "calibrations", "provenance")

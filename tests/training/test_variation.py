@@ -59,7 +59,8 @@ class Seen:
         spy = importlib.import_module(module)
         for earlier in (spy.masks, spy.seen, spy.starts):
             earlier.clear()
-        self.records = train(replace(run, build=f"{module}:make"), dataset, device=CPU)
+        given = {**run.given, "diagnostics": ()}  # they look at the probe in training mode
+        self.records = train(replace(run, build=f"{module}:make", given=given), dataset, device=CPU)
         self.masks: list[float] = list(spy.masks)
         self.start: torch.Tensor = spy.starts[0]
         self.order: list[int] = [image for training, batch in spy.seen if training for image in batch]

@@ -1,0 +1,34 @@
+"""Declaration: one number of a diagnosis, before it becomes a row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+WHOLE = "conv"
+"""Stands as layer where a measure is over all conv weights together (see `sampling.conv_weights`)."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One number that was measured on the probe.
+
+    Attributes:
+        layer: name of a parameter or of an activation; `conv` for all conv weights together.
+        measure: what was measured.
+        value: may be infinite, or NaN where the measure is undefined (a ratio of two zeros).
+        channel: number of the channel, where it is of one channel.
+        step: length of the step along the gradient in multiples of the learning rate, where one was made.
+    """
+
+    layer: str
+    measure: str
+    value: float
+    channel: int | None = None
+    step: float | None = None
+
+
+def spread_evenly(count: int, *, most: int) -> list[int]:
+    """All of 0 to count − 1 where these are few, else `most` of them spread evenly, both ends included."""
+    if count <= most:
+        return list(range(count))
+    return [round(i * (count - 1) / (most - 1)) for i in range(most)]
