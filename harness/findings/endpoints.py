@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -16,6 +16,7 @@ import pandas as pd
 
 from harness.design.finding import Finding
 from harness.errors import StoreError
+from harness.findings.diagnoses import DIAGNOSED
 from harness.findings.frames import StudyFrames
 from harness.stats.effects import log_error
 
@@ -45,6 +46,10 @@ class Endpoint:
 def endpoint_of(finding: Finding) -> Endpoint:
     """What a finding measures; for SPLIT:METRIC the column of the curves after the last epoch."""
     split, colon, metric = finding.endpoint.partition(":")
+    if finding.endpoint in DIAGNOSED:
+        endpoint = ENDPOINTS[finding.endpoint]
+        worst = _WORST[finding.better]
+        return replace(endpoint, measure=partial(mean_diagnosis, name=finding.endpoint, worst=worst))
     if not colon:
         return ENDPOINTS[finding.endpoint]
     return Endpoint(
@@ -98,6 +103,16 @@ def last_of_curves(
     value = values[metric].astype(float) if metric in values else pd.Series(np.nan, index=values.index)
     diverged = values["status"] == "diverged"
     return values[["variant", "cell", "seed"]].assign(value=value.mask(diverged, worst(value[~diverged])))
+
+
+def mean_diagnosis(
+    frames: StudyFrames, *, name: str, worst: Callable[[pd.Series], float] = pd.Series.max
+) -> pd.DataFrame:
+    """A measure of the probe's diagnostics, meant over epochs; `worst` of all values for a diverged run."""
+    runs = _ended(frames, name)
+    diverged = runs["status"] == "diverged"
+    value = runs[name].mask(diverged, worst(runs.loc[~diverged, name]))
+    return runs[["variant", "cell", "seed"]].assign(value=value)
 
 
 def epochs_to_threshold(frames: StudyFrames) -> pd.DataFrame:
@@ -174,6 +189,8 @@ SPLITS = {
 }
 _WORST: dict[str, Callable[[pd.Series], float]] = {"higher": pd.Series.min, "lower": pd.Series.max}
 
+_DIVERGED = "A diverged run counts as the worst value that any run of the study had."
+
 ENDPOINTS = {
     "log_error": Endpoint(
         label="test error at the last epoch",
@@ -209,6 +226,39 @@ ENDPOINTS = {
         measure=last_gap,
         explanation="Accuracy on a fixed sample of training images minus accuracy on the test images, after "
         "the last epoch, both in evaluation mode. A diverged run has no gap, and its pair is dropped.",
+    ),
+    "gradient_cosine": Endpoint(
+        label="cosine of the gradient and the gradient one step further",
+        measure=partial(mean_diagnosis, name="gradient_cosine"),
+        explanation="On a fixed sample of training images, with its own batch statistics and without "
+        "dropout, the gradient by all convolution weights is taken, a step of the learning rate is made "
+        "against it, and the gradient is taken again. Their cosine is one where the descent goes straight on "
+        "and zero where the slope turns by a right angle. The mean over the measured epochs. Unlike the "
+        f"gradient's length it does not depend on the units of the loss. {_DIVERGED}",
+    ),
+    "gradient_change": Endpoint(
+        label="relative change of the gradient over one step",
+        measure=partial(mean_diagnosis, name="gradient_change"),
+        explanation="How far the gradient by all convolution weights moves over one step of the learning "
+        "rate against it, as a share of its length, on a fixed sample of training images; the mean over the "
+        "measured epochs. Santurkar et al. (2018) call the same without the division gradient "
+        f"predictiveness. {_DIVERGED}",
+    ),
+    "smoothness": Endpoint(
+        label="effective smoothness β times the squared length of the weights",
+        measure=partial(mean_diagnosis, name="smoothness"),
+        explanation="β is the largest change of the gradient over a step, divided by the step's length, "
+        "over steps of half to four learning rates (the effective smoothness of Santurkar et al. 2018). "
+        "Under batch normalization it falls with the square of the weights' length though the function is "
+        "the same, so it is multiplied by that. Less is smoother; the mean over the measured epochs. "
+        f"{_DIVERGED}",
+    ),
+    "loss_range": Endpoint(
+        label="range of the loss along the gradient",
+        measure=partial(mean_diagnosis, name="loss_range"),
+        explanation="The largest less the smallest loss on a fixed sample of training images over steps of "
+        "none to four learning rates against the gradient (Santurkar et al. 2018); the mean over the "
+        f"measured epochs. {_DIVERGED}",
     ),
 }
 """The measures that a finding can name."""

@@ -19,6 +19,7 @@ from harness.design.settings import Scalar
 from harness.design.sources import source_hash
 from harness.design.study import Study
 from harness.errors import InputError
+from harness.findings.diagnoses import DIAGNOSED, READ, diagnosed
 from harness.findings.turns import codes_of, turning_shares
 from harness.store.ledger import Ledger, open_ledger
 from harness.store.results import Results
@@ -41,7 +42,8 @@ class StudyFrames:
         cells: the combinations of levels, by number.
         runs: a row a recorded run; columns of the `runs` table, and the number of its cell. Levels are
             the declaration's: a run may have been recorded before a factor was declared. `turning` is how
-            often its sampled weights turn back, see `turning_shares`; NaN where that is not known.
+            often its sampled weights turn back, see `turning_shares`; NaN where that is not known. Where a
+            finding asks for one of `DIAGNOSED`, these are columns, too.
         curves: a row a run, epoch and split, with variant, seed and cell.
         weights: a row a run, epoch and sampled weight, with variant, seed and cell; of the first declared
             runs only, where all would be more than `MOST_WEIGHTS`.
@@ -90,7 +92,7 @@ def load_frames(
         folder: `results/<study>`.
         data_dir: where the user keeps data.
         splits: of the curves, those that are wanted; all unless given.
-        weights: whether the sampled weights are wanted, by far the largest table.
+        weights: whether the sampled weights and the diagnostics are wanted, by far the largest tables.
         ledger: of the study, where the caller has opened it: that takes 2 s at 100,000 runs.
 
     Raises:
@@ -115,6 +117,10 @@ def load_frames(
     rows = rows[rows["run_id"].isin(ledger.status)]
     levels = pd.DataFrame(cells, columns=[factor.name for factor in study.factors])
     runs = rows.merge(keys[["run_id", "cell"]], on="run_id").join(levels, on="cell")
+    asked = {finding.endpoint for finding in study.findings} & DIAGNOSED.keys()
+    if asked and weights:
+        parts = results.parts("diagnostics", run_ids=runs["run_id"], columns=READ)
+        runs = runs.join(diagnosed(parts), on="run_id")
     turning, sampled = _weights(results, ledger, runs["run_id"]) if weights else (pd.Series(dtype=float), [])
     return StudyFrames(
         study=study,

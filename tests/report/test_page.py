@@ -42,6 +42,10 @@ def test_the_report_has_every_section_in_order(page: Any) -> None:
         "Training converges in fewer epochs?",
         "The descent is smoother?",
         "The gap between training and test accuracy is smaller?",
+        "The gradient changes less over a step?",
+        "The loss is smoother along the gradient?",
+        "The loss varies less along the gradient?",
+        "Weights turn back less often?",
         "Loss and accuracy over epochs",
         "When does it help?",
         "The way of two weights",
@@ -127,18 +131,19 @@ def test_a_change_with_a_factor_is_a_contrast_of_each_seed(whole: Any, page: Any
 def test_each_table_says_in_which_family_its_p_is_adjusted(troubled_page: Any) -> None:
     captions = re.findall(r"<caption><span>(.*?)</span></caption>", troubled_page.source)
     adjusted = [caption for caption in captions if "adjusted p" in caption]
-    assert len(adjusted) == troubled_page.source.count(">Adjusted&nbsp;p</th>") == 4 + 4
+    assert len(adjusted) == troubled_page.source.count(">Adjusted&nbsp;p</th>") == 8 + 4
     findings = [caption for caption in adjusted if "over the family" in caption]
     assert [caption.split("over the family ")[1] for caption in findings] == [
         *["primary, 3 tests."] * 3,
         "generalisation, 1 test.",
+        *["smoothness, 4 tests."] * 4,
     ]
     # By level, by factor, by combination, diverged runs: none takes from the power of another.
     assert sum("over this table, a family of its own." in caption for caption in adjusted) == 4
 
 
 def test_a_finding_of_another_family_is_called_secondary(page: Any) -> None:
-    assert page.text.count("Secondary finding") == 1
+    assert page.text.count("Secondary finding") == 5
     gap = page.source[page.source.index('<section id="gap"') :]
     assert "Secondary finding" in gap[: gap.index("</section>")]
     answer = page.source[page.source.index('<section id="answer"') :]
@@ -186,7 +191,7 @@ def test_ids_are_unique_and_every_reference_meets_one(troubled_page: Any) -> Non
 def test_every_drawing_states_in_words_what_it_shows(page: Any) -> None:
     drawings = [a for tag, a in page.tags if tag == "svg" and a.get("role") == "img"]
     # Pairs and differences, runs at the threshold, curves, factors, paths.
-    assert len(drawings) == 4 * 2 + 1 + 3 * 2 + 2 + 2 * 2
+    assert len(drawings) == 8 * 2 + 1 + 3 * 2 + 2 + 2 * 2
     assert all(a.get("aria-labelledby") for a in drawings)
     title = next(text for text in page.texts if text.startswith("Paired seeds. test error at the last epoch"))
     assert title.endswith("The claim that test accuracy is higher: supported.")
