@@ -8,8 +8,8 @@ import shlex
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -48,6 +48,7 @@ from harness.design.study import Study
 from harness.errors import BusyError, HarnessError, InputError, nearest
 
 if TYPE_CHECKING:
+    from harness.console.progress import ProgressView
     from harness.findings.contrasts import Contrast
     from harness.runner.events import Event, Notify
     from harness.runner.options import Options
@@ -183,7 +184,7 @@ def run(
 ) -> None:
     """Train what is missing of a study. Ctrl-C is safe: the next call goes on."""
     from harness.console.progress import ProgressView
-    from harness.console.stopping import exit_status, heeding_signals
+    from harness.console.stopping import heeding_signals
     from harness.dashboard.mirror import Mirror
     from harness.runner.options import Options
     from harness.store.kept import Kept
@@ -209,11 +210,8 @@ def run(
     began = time.monotonic()
     with ProgressView(err, _say) as view, heeding_signals(), nullcontext() if no_mirror else mirror:
         notify = view.on_event if no_mirror else _telling(view.on_event, mirror.on_event)
-        try:
+        with _telling_what_is_kept(view):
             counts = _trained(declared, options, notify, until_decided=until_decided)
-        except KeyboardInterrupt as stop:
-            _say(f"interrupted; {view.finished} runs of this call are kept. Go on with: {_this_command()}")
-            raise typer.Exit(exit_status(stop)) from None
     ended = ", ".join(f"{count:,} {status}" for status, count in counts.most_common())
     _say(f"{declared.name}: {ended} ({view.finished:,} trained in {duration(time.monotonic() - began)})")
     if only and Kept(Results(results / declared.name)).epochs(only):
@@ -268,7 +266,7 @@ def calibrate(
 
     from harness.console.calibration import calibration_lines
     from harness.console.progress import ProgressView
-    from harness.console.stopping import exit_status, heeding_signals
+    from harness.console.stopping import heeding_signals
     from harness.findings.calibration import calibrate as calibrated
     from harness.runner.options import Options
     from harness.runner.running import run_study
@@ -278,17 +276,13 @@ def calibrate(
     declared = _resolved(study, assignments, seeds, results=results, data_dir=data_dir)
     options = Options(results=results, data_dir=data_dir, workers=workers, device=device)
     folder = Results(results / declared.name)
-    with ProgressView(err, _say) as view, heeding_signals():
-        try:
-            run_study(declared.against_itself(), options, view.on_event)
-            _say(f"judging, with labels exchanged at random {repeats:,} times")
-            with study_lock(folder.folder):
-                found = calibrated(
-                    declared, folder, repeats=repeats, rng=np.random.default_rng(0), data_dir=data_dir
-                )
-        except KeyboardInterrupt as stop:
-            _say(f"interrupted; {view.finished} runs of this call are kept. Go on with: {_this_command()}")
-            raise typer.Exit(exit_status(stop)) from None
+    with ProgressView(err, _say) as view, heeding_signals(), _telling_what_is_kept(view):
+        run_study(declared.against_itself(), options, view.on_event)
+        _say(f"judging, with labels exchanged at random {repeats:,} times")
+        with study_lock(folder.folder):
+            found = calibrated(
+                declared, folder, repeats=repeats, rng=np.random.default_rng(0), data_dir=data_dir
+            )
     for line in calibration_lines(found, baseline=declared.baseline):
         out.print(line)
     if not found.sound:
@@ -431,7 +425,10 @@ def export(
     study: StudyName,
     table: Annotated[
         str,
-        typer.Argument(metavar="TABLE", help="runs, curves, weights, trials, calibrations or provenance."),
+        typer.Argument(
+            metavar="TABLE",
+            help="runs, curves, weights, diagnostics, trials, calibrations or provenance.",
+        ),
     ],
     results: ResultsDir = RESULTS,
     out_file: Annotated[
@@ -597,6 +594,18 @@ def data(
             ]
         )
     )
+
+
+@contextmanager
+def _telling_what_is_kept(view: ProgressView) -> Iterator[None]:
+    """An interruption ends the command with its status, after a line on what is kept and how to go on."""
+    from harness.console.stopping import exit_status
+
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        _say(f"interrupted; {view.finished} runs of this call are kept. Go on with: {_this_command()}")
+        raise typer.Exit(exit_status(stop)) from None
 
 
 def _telling(*listeners: Notify) -> Notify:

@@ -17,7 +17,7 @@ from harness.design.resolution import ALPHA
 from harness.design.study import Study
 from harness.findings.contrasts import compare
 from harness.findings.frames import StudyFrames, load_frames
-from harness.findings.looks import at_last_look, whole_seeds
+from harness.findings.looks import at_last_look
 from harness.findings.relabelling import Relabelled, claims, relabel
 from harness.store.provenance import describe_source
 from harness.store.results import Results
@@ -121,7 +121,7 @@ def declaration_sha256(study: Study, data_sha256: str) -> str:
 def _own_frames(study: Study, results: Results, *, data_dir: Path | None) -> StudyFrames | None:
     """What the study itself has measured; None where no seed is there in all variants."""
     frames = at_last_look(load_frames(study, results.folder, data_dir=data_dir))
-    return frames if whole_seeds(frames) else None
+    return frames if frames.whole_seeds else None
 
 
 def _record(found: Calibration, study: Study, results: Results, *, data_sha256: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from harness.findings.contrasts import paired_by_seed
-from harness.findings.endpoints import last_accuracy
+from harness.findings.endpoints import ended, last_accuracy
 from harness.findings.frames import StudyFrames
 from harness.stats.divergence import mcnemar_exact, worst_ranks
 from harness.stats.families import holm
@@ -86,7 +86,7 @@ def _outcomes(frames: StudyFrames) -> pd.DataFrame:
 
     The last two are test accuracies, a diverged run counting as chance in the one and as NaN in the other.
     """
-    runs = frames.runs[frames.runs["status"].isin(["completed", "diverged"])]
+    runs = ended(frames)
     diverged, accuracy = runs["status"] == "diverged", last_accuracy(frames)["value"].astype(float)
     return runs[["variant", "cell", "seed"]].assign(
         diverged=diverged, chance=accuracy, worst=accuracy.mask(diverged)

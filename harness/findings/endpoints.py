@@ -19,6 +19,7 @@ from harness.errors import StoreError
 from harness.findings.diagnoses import DIAGNOSED
 from harness.findings.frames import StudyFrames
 from harness.stats.effects import log_error
+from harness.store.tables import FINISHED
 
 
 def _no_remark(frames: StudyFrames) -> str:
@@ -75,7 +76,7 @@ def last_log_error(frames: StudyFrames) -> pd.DataFrame:
 
 def last_accuracy(frames: StudyFrames) -> pd.DataFrame:
     """Test accuracy after the last epoch; a diverged run counts as chance, 1 / number of classes."""
-    runs = _ended(frames, "test_accuracy")
+    runs = ended(frames, "test_accuracy")
     diverged = runs["status"] == "diverged"
     chance = chance_accuracy(frames) if diverged.any() else float("nan")
     return runs[["variant", "cell", "seed"]].assign(value=runs["test_accuracy"].mask(diverged, chance))
@@ -94,7 +95,7 @@ def last_of_curves(
     frames: StudyFrames, *, split: str, metric: str, worst: Callable[[pd.Series], float]
 ) -> pd.DataFrame:
     """A column of the curves on a split after the last epoch; `worst` of all values for a diverged run."""
-    runs = _ended(frames, "run_id")
+    runs = ended(frames, "run_id")
     curves = frames.curves
     last = curves[(curves["split"] == split) & (curves["epoch"] == frames.study.epochs)]
     values = runs.merge(
@@ -109,7 +110,7 @@ def mean_diagnosis(
     frames: StudyFrames, *, name: str, worst: Callable[[pd.Series], float] = pd.Series.max
 ) -> pd.DataFrame:
     """A measure of the probe's diagnostics, meant over epochs; `worst` of all values for a diverged run."""
-    runs = _ended(frames, name)
+    runs = ended(frames, name)
     diverged = runs["status"] == "diverged"
     value = runs[name].mask(diverged, worst(runs.loc[~diverged, name]))
     return runs[["variant", "cell", "seed"]].assign(value=value)
@@ -120,7 +121,7 @@ def epochs_to_threshold(frames: StudyFrames) -> pd.DataFrame:
 
     A diverged run counts with all epochs, though it may have been at the threshold before.
     """
-    runs = _ended(frames, "epochs_to_threshold")
+    runs = ended(frames, "epochs_to_threshold")
     reached = runs["epochs_to_threshold"].astype(float).where(runs["status"] == "completed")
     value = reached.fillna(float(frames.study.epochs))
     return runs[["variant", "cell", "seed"]].assign(value=value)
@@ -128,7 +129,7 @@ def epochs_to_threshold(frames: StudyFrames) -> pd.DataFrame:
 
 def censoring(frames: StudyFrames) -> str:
     """The threshold, and how many runs of each variant never came there."""
-    runs = _ended(frames, "epochs_to_threshold")
+    runs = ended(frames, "epochs_to_threshold")
     never = runs["epochs_to_threshold"].isna() | (runs["status"] == "diverged")
     thresholds = sorted({run.settings["threshold"] for run in frames.ledger.runs})
     counts = []
@@ -144,15 +145,15 @@ def sign_flip_rate(frames: StudyFrames) -> pd.DataFrame:
 
     See `turning_shares`. A diverged run counts as 1: every update turns back.
     """
-    runs = _ended(frames, "turning")
+    runs = ended(frames, "turning")
     value = runs["turning"].mask(runs["status"] == "diverged", 1.0)
     return runs[["variant", "cell", "seed"]].assign(value=value)
 
 
-def _ended(frames: StudyFrames, *columns: str) -> pd.DataFrame:
+def ended(frames: StudyFrames, *columns: str) -> pd.DataFrame:
     """The runs with an outcome: variant, cell, seed, status and more; all columns would be a large copy."""
     runs = frames.runs[["variant", "cell", "seed", "status", *columns]]
-    return runs[runs["status"].isin(["completed", "diverged"])]
+    return runs[runs["status"].isin(FINISHED)]
 
 
 def chance_accuracy(frames: StudyFrames) -> float:

@@ -67,6 +67,12 @@ class StudyFrames:
         used = self.provenance["call_id"].isin(self.runs["call_id"])
         return self.provenance[used].sort_values(["started_at", "call_id"])
 
+    @cached_property
+    def whole_seeds(self) -> int:
+        """How many seeds, counted from the first, have a recorded run in every combination and variant."""
+        waiting = [run.seed for run in self.ledger.runs if run.run_id not in self.ledger.status]
+        return min(waiting, default=self.study.seeds)
+
     @property
     def schedule(self) -> dict[str, Any]:
         """Seeds and looks that were declared when the first of these runs was trained; empty if unknown."""

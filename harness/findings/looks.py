@@ -53,24 +53,12 @@ class Judgement:
     equivalence: float
 
 
-def whole_seeds(frames: StudyFrames) -> int:
-    """How many seeds, counted from the first, have a recorded run in every combination and variant."""
-    waiting = [run.seed for run in frames.ledger.runs if run.run_id not in frames.ledger.status]
-    return min(waiting, default=frames.study.seeds)
-
-
-def reached(frames: StudyFrames) -> tuple[int, ...]:
-    """The declared looks whose seeds are all there."""
-    there = whole_seeds(frames)
-    return tuple(look for look in frames.study.looks if look <= there)
-
-
 def at_last_look(frames: StudyFrames) -> StudyFrames:
     """What the last declared look sees: later seeds wait for the next one.
 
     A study without looks, and one before its first look, stays as it is.
     """
-    looks = reached(frames)
+    looks = [look for look in frames.study.looks if look <= frames.whole_seeds]
     if not looks or looks[-1] == frames.study.seeds:
         return frames
     seeds, ledger = looks[-1], frames.ledger
@@ -102,7 +90,7 @@ def judge(differences: pd.Series, frames: StudyFrames, *, tests: int, margin: fl
         tests: of the family.
         margin: of the finding.
     """
-    study, there = frames.study, whole_seeds(frames)
+    study, there = frames.study, frames.whole_seeds
     way = _way(differences, study, there=there)
     if not way.passed:
         method = "sequential sign-flip, before the first look"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from harness.findings.endpoints import ended
 from harness.findings.frames import StudyFrames
 from harness.stats.checks import Numbers
 from harness.stats.results import TestResult
@@ -69,7 +70,7 @@ def survival(frames: StudyFrames) -> list[Survival]:
 
 def _times(frames: StudyFrames) -> pd.DataFrame:
     """Columns variant, seed, value: epochs to the threshold, NaN where it was never reached or diverged."""
-    runs = frames.runs[frames.runs["status"].isin(["completed", "diverged"])]
+    runs = ended(frames, "epochs_to_threshold")
     reached = runs["epochs_to_threshold"].astype(float).where(runs["status"] == "completed")
     return runs[["variant", "seed"]].assign(value=reached)
 

@@ -23,7 +23,7 @@ from harness.design.variant import Variant
 from harness.errors import InputError
 from harness.findings.contrasts import Contrast, compare
 from harness.findings.frames import StudyFrames, load_frames
-from harness.findings.looks import at_last_look, check_stopping, judge, repeated, whole_seeds
+from harness.findings.looks import at_last_look, check_stopping, judge, repeated
 
 FramesOf = Callable[..., StudyFrames]
 
@@ -125,7 +125,7 @@ def test_seeds_between_two_looks_wait(frames_of: FramesOf, tmp_path: Path) -> No
     frames_of(STUDY, endings([*open_yet, 9.0, 9.0]))
     frames = load_frames(STUDY, tmp_path / "looked")
     seen = at_last_look(frames)
-    assert (whole_seeds(frames), seen.study.seeds, seen.study.planned) == (9, 7, 10)
+    assert (frames.whole_seeds, seen.study.seeds, seen.study.planned) == (9, 7, 10)
     assert len(frames.runs) == 18
     assert len(seen.runs) == len(seen.ledger.runs) == len(seen.ledger.status) == 14
     found = only(compare(seen))
@@ -158,7 +158,7 @@ def test_a_seed_that_is_half_there_is_not_there(frames_of: FramesOf) -> None:
     def without_one(run: Run) -> dict[str, Any] | None:
         return None if (run.cell.variant, run.seed) == ("bn", 6) else whole(run)
 
-    assert whole_seeds(frames_of(STUDY, without_one)) == 6
+    assert frames_of(STUDY, without_one).whole_seeds == 6
 
 
 def test_a_lost_pair_leaves_the_alpha_of_a_look_as_it_was_declared(frames_of: FramesOf) -> None:
