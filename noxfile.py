@@ -22,12 +22,13 @@ PYTHON = [ROOT / "harness", ROOT / "studies", ROOT / "tests", ROOT / "noxfile.py
 
 @nox.session(default=False)
 def study(session: nox.Session) -> None:
-    """Train a study and write its report: `nox -s study -- article --seeds 8`; default: quick."""
+    """Train a study, slice its loss and report: `nox -s study -- article --seeds 8`; default: quick."""
     words = session.posargs or ["quick"]
     if words[0].startswith("-") and "-h" not in words and "--help" not in words:
         words = ["quick", *words]
     harness(session, "run", *words)
-    harness(session, "report", *report_words(words))
+    harness(session, "slice", *shared_words(words))
+    harness(session, "report", *shared_words(words))
 
 
 @nox.session(default=False)
@@ -113,8 +114,8 @@ def environment(session: nox.Session) -> Path:
     return programs
 
 
-def report_words(words: list[str]) -> list[str]:
-    """Those of `harness run`'s arguments that `harness report` shares: the study, and what narrows it."""
+def shared_words(words: list[str]) -> list[str]:
+    """Those of `harness run`'s arguments that the other commands share: the study, and what narrows it."""
     kept = words[:1]
     shared = ("--seeds", "--set", "--results", "--data-dir")
     for position, word in enumerate(words):

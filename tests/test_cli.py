@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from harness.cli import main
+from harness.store.results import Results
 from tests.conftest import DECLARATION
 
 ROOT = Path(__file__).parents[1]
@@ -252,13 +253,30 @@ def test_the_plan_tells_what_each_finding_can_show_and_learns_from_the_first_see
     assert [line.split()[:6] for line in before.splitlines() if " dz = " in line] == [
         *([name, "primary", "8", "0.023", "dz", "="] for name in ("accuracy", "convergence", "smoothness")),
         ["gap", "generalisation", "8", "0.0078", "dz", "="],  # 2 / 2⁸, alone in its family
-        *([name, "smoothness", "8", "0.031", "dz", "="] for name in ("change", "beta", "range", "turning")),
+        *([name, "smoothness", "8", "0.023", "dz", "="] for name in ("change", "beta", "range")),
+        *([name, "path", "8", "0.031", "dz", "="] for name in ("tortuosity", "course", "turning", "climb")),
     ]
     assert "in its unit" not in before
     assert harness("run", "tiny", "--workers", "0").status == 0
     after = harness("plan", "tiny", "--seeds", "8").out
     assert "in its unit" in after
     assert "with the spread of the 6 pairs so far" in after
+
+
+def test_the_plan_looks_up_what_is_recorded_once(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.store import ledger
+
+    assert harness("run", "tiny", "--set", "lr=0.1", "--workers", "0").status == 0
+    looked: list[Results] = []
+
+    def look_up(results: Results) -> ledger.Recorded:
+        looked.append(results)
+        return found(results)
+
+    found = ledger.look_up
+    monkeypatch.setattr(ledger, "look_up", look_up)
+    assert "with the spread of the 6 pairs so far" in harness("plan", "tiny", "--set", "lr=0.1").out
+    assert len(looked) == 1
 
 
 def _report_of(harness: Harness, *words: str) -> str:
@@ -312,6 +330,45 @@ def test_predict_shows_a_picture_to_each_variant(harness: Harness, project: Path
         [variant, "after", "epoch", "1"] for variant in ("plain", "bn", "plain", "bn")
     ]
     assert sum(line.rstrip(" █").endswith(" %") for line in lines) == 2 * 2 * 3
+
+
+def test_slice_measures_the_loss_along_planes_and_tells_it(harness: Harness) -> None:
+    untrained = harness("slice", "tiny")
+    assert untrained.status == 2
+    assert "remedy: `harness run tiny` first" in untrained.err
+    assert harness("run", "tiny", "--workers", "0").status == 0
+    grid = ("--points", "3", "--images", "20", "--workers", "0")
+    wrong = harness("slice", "tiny", "--plane", "lines")
+    assert wrong.status == 2
+    assert "plane 'lines'" in wrong.err
+    assert "line" in wrong.err.partition("remedy: ")[2]
+    said = harness("slice", "tiny", "--plane", "line", "--mode", "batch", "--mode", "recalibrated", *grid)
+    assert said.status == 0
+    assert "4 slices to measure in this process" in said.err
+    head, *lines = said.out.splitlines()
+    assert head.split() == [
+        "slice",
+        "statistics",
+        "variant",
+        "lr",
+        "seed",
+        "loss",
+        "least",
+        "largest",
+        "captured",
+    ]
+    assert [line.split()[:5] for line in lines] == [
+        ["line", mode, variant, "0.05", "0"]
+        for mode in ("batch", "recalibrated")
+        for variant in ("plain", "bn")
+    ]
+    assert all(line.endswith("100.00 %") for line in lines)
+    again = harness("slice", "tiny", *grid, "--set", "lr=0.2")
+    assert again.status == 0
+    assert "left out: trajectory of " in again.err  # one epoch makes no plane
+    rows = harness("export", "tiny", "slices")
+    assert rows.status == 0
+    assert len(rows.out.splitlines()) == 1 + 4 * (3 + 2) + 2 * (2 * (3 * 3 + 2) + (3 + 2))
 
 
 def test_only_has_a_finished_run_keep_its_weights(harness: Harness, project: Path) -> None:
@@ -370,7 +427,20 @@ def test_replicate_prints_rows_for_machines(harness: Harness, monkeypatch: pytes
 
 @pytest.mark.parametrize(
     "command",
-    ["list", "plan", "run", "status", "report", "export", "merge", "replicate", "data", "predict", "explain"],
+    [
+        "list",
+        "plan",
+        "run",
+        "status",
+        "report",
+        "export",
+        "merge",
+        "replicate",
+        "data",
+        "predict",
+        "explain",
+        "slice",
+    ],
 )
 def test_every_command_explains_itself(harness: Harness, command: str) -> None:
     said = harness(command, "--help")

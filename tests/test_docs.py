@@ -60,10 +60,10 @@ def test_the_search_in_the_readme_can_be_declared() -> None:
 
 def test_the_readme_names_every_command_and_session() -> None:
     text = (ROOT / "README.md").read_text()
-    for line in (ROOT / "harness" / "cli.py").read_text().split("@app.command(")[1:]:
-        name = re.search(r'^"(\w+)"\)|def (\w+)\(', line)
-        assert name
-        assert f"`harness {name[1] or name[2]}" in text
+    cli = (ROOT / "harness" / "cli.py").read_text()
+    commands = re.findall(r"^app\.command\((?:\"(\w+)\")?\)\((\w+)\)", cli, flags=re.MULTILINE)
+    assert len(commands) == cli.count("app.command(") > 0
+    assert all(f"`harness {named or function}" in text for named, function in commands)
     sessions = re.findall(r"@nox\.session[^\n]*\ndef (\w+)", (ROOT / "noxfile.py").read_text())
     assert len(sessions) == 9
     assert all(f"`{session}`" in text for session in sessions)

@@ -1,1 +1,1 @@
-"""Computation: what the command line shows, as rich renderables; cli.py prints them."""
+"""Computation: what the command line shows, as rich renderables; harness/commands prints them."""

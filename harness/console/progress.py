@@ -123,8 +123,14 @@ class ProgressView:
         return " · ".join(parts)
 
 
-class DataProgress:
-    """Shows how far fetching and decoding a data set is; use as a context manager."""
+class WorkProgress:
+    """Shows on a terminal how far each piece of work is, such as decoding a data set.
+
+    Use as a context manager.
+
+    Attributes:
+        done: how far each has come, by its name.
+    """
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
@@ -137,8 +143,9 @@ class DataProgress:
             transient=True,
         )
         self._tasks: dict[str, TaskID] = {}
+        self.done: Counter[str] = Counter()
 
-    def __enter__(self) -> DataProgress:
+    def __enter__(self) -> WorkProgress:
         self._progress.start()
         return self
 
@@ -146,7 +153,8 @@ class DataProgress:
         self._progress.stop()
 
     def report(self, what: str, done: int, total: int | None) -> None:
-        """Take in what the data layer tells: what, how much is done, of how much."""
+        """Take in what is told: what, how much is done, of how much."""
+        self.done[what] = done
         if what not in self._tasks:
             self._tasks[what] = self._progress.add_task(what, total=total)
         self._progress.update(self._tasks[what], completed=done, total=total)

@@ -6,8 +6,8 @@ import re
 from datetime import datetime
 
 from harness.design.study import Study
-from harness.findings.endpoints import last_accuracy
 from harness.findings.frames import StudyFrames
+from harness.findings.measures import last_accuracy
 from harness.report.words import NOTHING, percent
 from harness.store.ledger import Ledger
 

@@ -15,7 +15,8 @@ from harness.errors import InputError, nearest
 
 MEASURES = (
     "log_error", "accuracy", "epochs_to_threshold", "sign_flip_rate", "generalisation_gap", "gradient_cosine",
-    "gradient_change", "smoothness", "loss_range",
+    "gradient_change", "smoothness", "loss_range", "tortuosity", "update_cosine", "update_turns",
+    "loss_climbed", "pair_tortuosity", "pair_cosine",
 )  # fmt: skip
 """What an endpoint may measure by name; `findings/endpoints.py` says how each is made."""
 
@@ -197,16 +198,44 @@ SMOOTHNESS = (
         family="smoothness",
         source="variation of the loss of Santurkar et al. (2018)",
     ),
+)
+"""Other ways to look at the article's third claim, secondary and corrected among each other."""
+
+PATH = (
+    Finding(
+        name="tortuosity",
+        claim="the weights take a straighter path",
+        endpoint="tortuosity",
+        better="lower",
+        family="path",
+        source="what the article's picture of two weights shows, over all convolution weights",
+    ),
+    Finding(
+        name="course",
+        claim="successive updates point more in the same direction",
+        endpoint="update_cosine",
+        better="higher",
+        family="path",
+        source="what the article's picture of two weights shows, over all convolution weights",
+    ),
     Finding(
         name="turning",
         claim="weights turn back less often",
         endpoint="sign_flip_rate",
         better="lower",
-        family="smoothness",
+        family="path",
         source="what the article's picture of two weights shows, over sampled weights",
     ),
+    Finding(
+        name="climb",
+        claim="the loss climbs less on its way down",
+        endpoint="loss_climbed",
+        better="lower",
+        family="path",
+        source="what the article's picture of two weights shows as height, on a fixed sample of images",
+    ),
 )
-"""Other ways to look at the article's third claim, secondary and corrected among each other."""
+"""The article's picture of two weights, put into numbers over many: secondary, a family of their own."""
 
-DEFAULT = (*ARTICLE, GAP, *SMOOTHNESS)
+DEFAULT = (*ARTICLE, GAP, *SMOOTHNESS, *PATH)
 """What a study asks that declares no findings of its own."""

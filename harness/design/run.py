@@ -11,8 +11,13 @@ from typing import Any, Literal
 from harness.design.settings import KNOWN, Scalar, Value
 from harness.design.variation import USUAL, Source
 
-NUMERICS = 2
-"""Raised by hand whenever an engine, an initialisation or a default gives other numbers than before."""
+NUMERICS = 3
+"""Raised by hand whenever an engine, an initialisation or a default gives other numbers than before.
+
+2: gradients and activations are diagnosed by default.
+3: beside them the path of the weights is measured after every epoch, in further rows of `diagnostics`; the
+training itself is bit for bit that of 2.
+"""
 
 FIRST_CALIBRATION_SEED = 2_000_000
 """Seed 0 of the second family; beyond the seeds of evaluation and tuning."""

@@ -130,8 +130,9 @@ TRAINING: Mapping[str, Setting] = {
     ),
     "diagnostics": _epochs(
         (1, 2, 4, 8, 16, 30),
-        "epochs after which gradients and activations are measured on the probe; no number of the training "
-        "depends on it, and `()` (`--set diagnostics=none`) measures none",
+        "epochs after which gradients and activations are measured on the probe; the path of the weights is "
+        "after every epoch. No number of the training depends on it; `()` (`--set diagnostics=none`) "
+        "measures none",
     ),
     "curvature": _switch("whether the largest eigenvalue of the Hessian is measured too, which takes longer"),
 }

@@ -68,10 +68,8 @@ class Study:
 
     def __post_init__(self) -> None:
         check_name(self.name, what="study")
-        object.__setattr__(self, "variants", tuple(self.variants))
-        object.__setattr__(self, "factors", tuple(self.factors))
-        object.__setattr__(self, "findings", tuple(self.findings))
-        object.__setattr__(self, "looks", tuple(self.looks))
+        for listed in ("variants", "factors", "findings", "looks"):
+            object.__setattr__(self, listed, tuple(getattr(self, listed)))
         object.__setattr__(self, "planned", self.planned or self.seeds)
         where = f"study {self.name!r}"
         for what, count in (("seeds", self.seeds), ("epochs", self.epochs)):

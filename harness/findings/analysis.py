@@ -14,8 +14,11 @@ from harness.findings.contrasts import Contrast, compare
 from harness.findings.divergence import Divergence, diverged_by_cell, divergence
 from harness.findings.frames import StudyFrames, load_frames
 from harness.findings.interactions import Interaction, interactions
+from harness.findings.layers import CODED, READ
 from harness.findings.levels import effect_by_level
 from harness.findings.looks import at_last_look
+from harness.findings.probe import Probed, probed
+from harness.findings.slices import Landscape, read_landscape
 from harness.findings.survival import Survival, survival
 from harness.store.results import Results
 
@@ -34,6 +37,8 @@ class Analysis:
         divergence: how often variants diverge.
         diverged_by_cell: in which combinations.
         calibration: the latest of this declaration; None without any.
+        probed: what the probe shows while networks train; None where nothing was measured.
+        landscape: slices through the loss of a run of each variant; None without any.
     """
 
     frames: StudyFrames
@@ -45,6 +50,8 @@ class Analysis:
     divergence: list[Divergence]
     diverged_by_cell: pd.DataFrame
     calibration: Calibration | None
+    probed: Probed | None
+    landscape: Landscape | None
 
 
 def analyse(study: Study, folder: Path, *, data_dir: Path | None = None) -> Analysis:
@@ -60,6 +67,8 @@ def analyse(study: Study, folder: Path, *, data_dir: Path | None = None) -> Anal
         StoreError: a file is damaged, and is now set aside.
     """
     frames = at_last_look(load_frames(study, folder, data_dir=data_dir))
+    runs = frames.runs["run_id"]
+    diagnostics = Results(folder).parts("diagnostics", run_ids=runs, columns=READ, coded=CODED)
     return Analysis(
         frames=frames,
         contrasts=compare(frames),
@@ -70,4 +79,6 @@ def analyse(study: Study, folder: Path, *, data_dir: Path | None = None) -> Anal
         divergence=divergence(frames),
         diverged_by_cell=diverged_by_cell(frames),
         calibration=last_calibration(study, Results(folder), data_sha256=frames.ledger.data_sha256),
+        probed=probed(frames, diagnostics),
+        landscape=read_landscape(frames, folder),
     )

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from harness.design.search import Search
-from harness.findings.endpoints import chance_accuracy
 from harness.findings.frames import StudyFrames
+from harness.findings.measures import chance_accuracy
 from harness.stats.budgets import expected_best, quantile_of_best
 
 HALF = (0.25, 0.75)

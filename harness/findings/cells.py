@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from harness.findings.endpoints import last_accuracy
 from harness.findings.frames import StudyFrames
+from harness.findings.measures import last_accuracy
 from harness.stats.families import holm
 from harness.stats.intervals import t_interval
 from harness.stats.paired import sign_flip_test

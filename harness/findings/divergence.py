@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from harness.findings.contrasts import paired_by_seed
-from harness.findings.endpoints import ended, last_accuracy
 from harness.findings.frames import StudyFrames
+from harness.findings.measures import ended, last_accuracy
 from harness.stats.divergence import mcnemar_exact, worst_ranks
 from harness.stats.families import holm
 from harness.stats.paired import sign_flip_test

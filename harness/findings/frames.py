@@ -19,8 +19,8 @@ from harness.design.settings import Scalar
 from harness.design.sources import source_hash
 from harness.design.study import Study
 from harness.errors import InputError
-from harness.findings.diagnoses import DIAGNOSED, READ, diagnosed
-from harness.findings.turns import codes_of, turning_shares
+from harness.findings.diagnoses import CODED, DIAGNOSED, READ, diagnosed
+from harness.findings.paths import SAMPLED, codes_of, sampled_paths
 from harness.store.ledger import Ledger, open_ledger
 from harness.store.results import Results
 from harness.store.tables import PROVENANCE, TRIALS, WEIGHTS, curves_schema, runs_schema
@@ -41,9 +41,9 @@ class StudyFrames:
         ledger: its runs and how far each has come.
         cells: the combinations of levels, by number.
         runs: a row a recorded run; columns of the `runs` table, and the number of its cell. Levels are
-            the declaration's: a run may have been recorded before a factor was declared. `turning` is how
-            often its sampled weights turn back, see `turning_shares`; NaN where that is not known. Where a
-            finding asks for one of `DIAGNOSED`, these are columns, too.
+            the declaration's: a run may have been recorded before a factor was declared. The columns
+            `SAMPLED` say how its sampled weights move, see `sampled_paths`; NaN where that is not known.
+            Where a finding asks for one of `DIAGNOSED`, these are columns, too.
         curves: a row a run, epoch and split, with variant, seed and cell.
         weights: a row a run, epoch and sampled weight, with variant, seed and cell; of the first declared
             runs only, where all would be more than `MOST_WEIGHTS`.
@@ -123,16 +123,16 @@ def load_frames(
     rows = rows[rows["run_id"].isin(ledger.status)]
     levels = pd.DataFrame(cells, columns=[factor.name for factor in study.factors])
     runs = rows.merge(keys[["run_id", "cell"]], on="run_id").join(levels, on="cell")
-    asked = {finding.endpoint for finding in study.findings} & DIAGNOSED.keys()
+    asked = {finding.endpoint for finding in study.findings} & set(DIAGNOSED)
     if asked and weights:
-        parts = results.parts("diagnostics", run_ids=runs["run_id"], columns=READ)
+        parts = results.parts("diagnostics", run_ids=runs["run_id"], columns=READ, coded=CODED)
         runs = runs.join(diagnosed(parts), on="run_id")
-    turning, sampled = _weights(results, ledger, runs["run_id"]) if weights else (pd.Series(dtype=float), [])
+    moved, sampled = _weights(results, ledger, runs["run_id"]) if weights else (_unmoved(), [])
     return StudyFrames(
         study=study,
         ledger=ledger,
         cells=cells,
-        runs=runs.assign(turning=runs["run_id"].map(turning).astype(float)),
+        runs=runs.join(moved, on="run_id"),
         curves=_placed(_curves(results, runs["run_id"], splits=splits), curves_schema(()), keys),
         weights=_placed(sampled, WEIGHTS, keys),
         provenance=_frame(results.read("provenance"), PROVENANCE).sort_values("started_at"),
@@ -155,8 +155,8 @@ def _curves(results: Results, run_ids: pd.Series, *, splits: Sequence[str] | Non
     return [part.filter(pc.is_in(part["split"], pa.array(splits))) for part in parts]
 
 
-def _weights(results: Results, ledger: Ledger, run_ids: pd.Series) -> tuple[pd.Series, list[pa.Table]]:
-    """How often the weights of each run turn back, and the rows of the first runs.
+def _weights(results: Results, ledger: Ledger, run_ids: pd.Series) -> tuple[pd.DataFrame, list[pa.Table]]:
+    """How the sampled weights of each run move, and the rows of the first runs.
 
     All rows are too many to be held where a study is large: 161 million at 100,000 runs.
     """
@@ -164,11 +164,16 @@ def _weights(results: Results, ledger: Ledger, run_ids: pd.Series) -> tuple[pd.S
     rows_of_a_run = max((run.epochs + 1) * max(1, run.settings["sampled_weights"]) for run in firsts)
     many = max(len({run.cell.variant for run in firsts}), MOST_WEIGHTS // rows_of_a_run)
     kept = pa.array([run.run_id for run in ledger.runs[:many]])
-    shares, rows = [pd.Series(dtype=float)], []
+    moved, rows = [_unmoved()], []
     for part in results.parts("weights", run_ids=run_ids, coded=("run_id", "layer", "index")):
-        shares.append(turning_shares(part))
+        moved.append(sampled_paths(part))
         rows.append(part.filter(pc.is_in(part["run_id"], kept)))
-    return pd.concat(shares), rows
+    return pd.concat(moved), rows
+
+
+def _unmoved() -> pd.DataFrame:
+    """Of no run is known how its weights move."""
+    return pd.DataFrame(columns=list(SAMPLED), index=pd.Index([], dtype=str), dtype=float)
 
 
 def _placed(parts: Sequence[pa.Table], schema: pa.Schema, keys: pd.DataFrame) -> pd.DataFrame:

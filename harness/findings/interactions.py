@@ -12,8 +12,8 @@ import pandas as pd
 from harness.design.factor import Factor
 from harness.design.resolution import ALPHA
 from harness.findings.contrasts import paired_by_seed
-from harness.findings.endpoints import last_accuracy
 from harness.findings.frames import StudyFrames
+from harness.findings.measures import last_accuracy
 from harness.stats.checks import Numbers
 from harness.stats.families import holm
 from harness.stats.interactions import differences_in_differences, repeated_measures_anova, slopes

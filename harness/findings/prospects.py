@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from harness.design.finding import Finding
 from harness.design.resolution import ALPHA, family_size, smallest_p
@@ -16,7 +15,7 @@ from harness.findings.frames import load_frames
 from harness.findings.looks import at_last_look
 from harness.stats.power import MOST_PAIRS, pairs_needed, smallest_detectable
 from harness.stats.spending import spent
-from harness.store.ledger import open_ledger
+from harness.store.ledger import Ledger
 from harness.store.results import Results
 
 POWER = 0.8
@@ -69,21 +68,20 @@ def prospects(study: Study, contrasts: Sequence[Contrast] = ()) -> list[Prospect
     ]
 
 
-def pilot(study: Study, results: Results, *, data_dir: Path | None = None) -> list[Contrast]:
+def pilot(study: Study, results: Results, *, ledger: Ledger) -> list[Contrast]:
     """The contrasts of the seeds that are recorded; none where nothing is.
 
     Args:
         study: the declaration.
         results: its folder.
-        data_dir: where the user keeps data.
+        ledger: of the study.
 
     Raises:
         StoreError: a file is damaged.
     """
-    ledger = open_ledger(study, results, data_dir=data_dir)
     if not ledger.status:
         return []
-    return compare(at_last_look(load_frames(study, results.folder, data_dir=data_dir, ledger=ledger)))
+    return compare(at_last_look(load_frames(study, results.folder, ledger=ledger)))
 
 
 def _prospect(finding: Finding, variant: str, study: Study, contrast: Contrast | None) -> Prospect:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from harness.findings.endpoints import ended
 from harness.findings.frames import StudyFrames
+from harness.findings.measures import ended
 from harness.stats.checks import Numbers
 from harness.stats.results import TestResult
 from harness.stats.survival import (

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from harness.design.streams import stream
 from harness.errors import InputError
-from harness.landscape.places import Place, article_pair, place_of
+from harness.models.places import Place, article_pair, place_of
 
 Weights = Mapping[str, Tensor]
 """A network's parameters, or some of them, by name."""

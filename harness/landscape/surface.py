@@ -105,6 +105,36 @@ def slice_loss(
     )
 
 
+def loss_of(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    mode: str = BATCH,
+    loss: Objective = functional.cross_entropy,
+    calibration: Sequence[Tensor] = (),
+) -> tuple[float, float]:
+    """Loss and accuracy of a network as it stands, measured as at the points of a slice.
+
+    Args:
+        model: the network; it stays what it is.
+        images: of the probe [n, c, h, w].
+        labels: their classes [n].
+        mode: one of `modes.MODES`.
+        loss: mean over a batch.
+        calibration: batches of images for the mode `recalibrated`.
+
+    Raises:
+        InputError: an unknown mode, or too few images.
+    """
+    _check_probe(images, labels)
+    with torch.no_grad(), measuring(model, mode=mode):
+        if mode == RECALIBRATED:
+            recalibrate(model, calibration)
+        found, accuracy = _measured([model], _chunked(model, images), labels, loss=loss)
+    return float(found), float(accuracy)
+
+
 @contextmanager
 def standing_at(model: nn.Module, plane: Plane) -> Iterator[None]:
     """Give a network the weights of a plane's centre; afterwards it has its own again, to the bit.

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from harness.findings.frames import StudyFrames
-from harness.report.axes import log_axis
+from harness.report.epochs import paint_lines, set_heights
 from harness.report.palette import Palette
 from harness.report.panels import Panel, Picture, draw_panel
 from harness.report.words import INTERVAL, count, listed, percent, sentence
@@ -160,33 +159,16 @@ def _paint(axes: Axes, curves: Curves, split: str, measure: str, palette: Palett
     scale = 100 if measure == "accuracy" else 1
     seeds = curves.seeds[curves.seeds["split"] == split]
     means = curves.means[(curves.means["split"] == split) & (curves.means["measure"] == measure)]
-    colours = {name: palette.light(name) for name in curves.drawn}
-    sns.lineplot(
-        seeds.assign(shown=seeds[measure] * scale), x="epoch", y="shown", hue="variant", palette=colours,
-        units="seed", estimator=None, linewidth=0.6, alpha=0.3, legend=False, ax=axes,
-    )  # fmt: skip
-    low, high = _set_heights(axes, curves.seeds[measure] * scale, measure=measure)
-    for i, (name, colour) in enumerate(colours.items()):
-        line = means[means["variant"] == name].sort_values("epoch")
-        middle = line["mean"] * scale
-        below, above = (line[side].mul(scale).fillna(middle).clip(low, high) for side in ("low", "high"))
-        axes.fill_between(line["epoch"], below, above, color=colour, alpha=0.18, linewidth=0)
-        dash = "-" if i else (0, (4, 1.5))
-        axes.plot(line["epoch"], middle, color=colour, linewidth=2.2, linestyle=dash)
+    # One scale for all splits of a measure.
+    set_heights(axes, curves.seeds[measure] * scale, logarithmic=measure == "loss")
+    paint_lines(
+        axes,
+        seeds.assign(value=seeds[measure] * scale),
+        means.assign(**{column: means[column] * scale for column in ("mean", "low", "high")}),
+        names=curves.drawn,
+        palette=palette,
+    )
     axes.set_title(f"{measure.capitalize()} on the {SPLITS[split]}{', %' if scale == 100 else ''}")
     axes.set(ylabel="", xlim=(0, max(1, int(curves.seeds["epoch"].max()))))
     axes.set_xlabel("epoch", loc="right")
     axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
-
-
-def _set_heights(axes: Axes, values: pd.Series, *, measure: str) -> tuple[float, float]:
-    """Limits for all splits of a measure: logarithmic for losses, unless one is zero or negative."""
-    low, high = float(values.min()), float(values.max())
-    if measure == "loss" and low > 0:
-        low, high = low * 0.85, high * 1.15
-        log_axis(axes, low, high)
-    else:
-        margin = (high - low) * 0.05 or 1.0
-        low, high = low - margin, high + margin
-        axes.set_ylim(low, high)
-    return low, high

@@ -26,6 +26,11 @@ class Call:
     determinism: str
     command: str
 
+    @property
+    def software(self) -> str:
+        """Versions, and the flags under which the runs were trained."""
+        return f"{self.versions}; {self.determinism}"
+
 
 @dataclass(frozen=True)
 class Origins:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +12,14 @@ from markupsafe import Markup
 from harness.design.study import Study
 from harness.findings.analysis import Analysis
 from harness.findings.budgets import tuning_budgets
+from harness.models.example import Walkthrough
 from harness.report.curves import curves_picture, measure_curves
+from harness.report.diagnostics import Diagnostics, describe_diagnostics
 from harness.report.divergence import Diverged, describe_divergence
 from harness.report.entries import Entry
 from harness.report.forest import CellRow, LevelRow, cell_rows, forest_picture, level_rows
 from harness.report.interplay import InteractionRow, interaction_rows
+from harness.report.landscape import LandscapeSection, describe_landscape
 from harness.report.limits import Limit, find_limits
 from harness.report.methods import describe_methods, describe_settings
 from harness.report.origins import Origins, describe_origins
@@ -26,6 +29,7 @@ from harness.report.paths import paths_picture, trace_paths
 from harness.report.roll import Roll, call_roll
 from harness.report.tuned import Tuned, tell_tuning
 from harness.report.verdicts import Card, Evidence, answers, by_variant, make_card, make_evidence
+from harness.report.walkthrough import Step, steps
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -46,7 +50,10 @@ class Report:
     interactions: list[InteractionRow]
     cells: list[CellRow]
     diverged: Diverged | None
+    diagnostics: Diagnostics | None
+    landscape: LandscapeSection | None
     paths: Picture | None
+    walkthrough: list[Step]
     methods: list[Entry]
     settings: list[Entry]
     origins: Origins
@@ -54,17 +61,21 @@ class Report:
     palette: Palette
 
 
-def compose(found: Analysis, *, words: Sequence[str]) -> Report:
+def compose(found: Analysis, *, words: Sequence[str], walkthrough: Walkthrough | None = None) -> Report:
     """Everything that the report shows.
 
     Args:
         found: what the study's tables say.
         words: the study as the user names it on the command line, and what narrows it.
+        walkthrough: the worked example of batch normalisation, where it is wanted.
     """
     frames, contrasts = found.frames, found.contrasts
     study = frames.study
     palette = palette_of(study)
-    curves, paths = measure_curves(frames), trace_paths(frames)
+    curves, landscape = measure_curves(frames), found.landscape
+    cell, seed = (landscape.cell, landscape.seed) if landscape else (0, 0)
+    surface = landscape is not None and "weights" in landscape.names
+    paths, levels = trace_paths(frames, cell=cell, seed=seed), _in_words(frames.cells[cell])
     return Report(
         study=study,
         answers=answers(contrasts),
@@ -80,7 +91,12 @@ def compose(found: Analysis, *, words: Sequence[str]) -> Report:
         diverged=describe_divergence(
             found.divergence, by_cell=found.diverged_by_cell, contrasts=contrasts, frames=frames
         ),
-        paths=paths_picture(paths, palette=palette, levels=_first_levels(study)) if paths else None,
+        diagnostics=describe_diagnostics(found.probed, several=len(frames.cells) > 1, palette=palette),
+        landscape=describe_landscape(landscape, levels=levels, palette=palette) if landscape else None,
+        paths=paths_picture(paths, seed=seed, levels=levels, palette=palette, solid=not surface)
+        if paths
+        else None,
+        walkthrough=list(steps(walkthrough)) if walkthrough else [],
         methods=describe_methods(study, contrasts, calibration=found.calibration),
         settings=describe_settings(study),
         origins=describe_origins(frames, words=words),
@@ -109,6 +125,6 @@ def _variables(palette: Palette, mode: str) -> Markup:
     return Markup("".join(f"--{ink.name}:{getattr(ink, mode)};" for ink in palette.inks))
 
 
-def _first_levels(study: Study) -> str:
-    """The first combination of levels: lr = 0.01, dropout = 0.0."""
-    return ", ".join(f"{factor.name} = {factor.levels[0]}" for factor in study.factors)
+def _in_words(levels: Mapping[str, object]) -> str:
+    """A combination of levels: lr = 0.01, dropout = 0.0."""
+    return ", ".join(f"{name} = {level}" for name, level in levels.items())

@@ -63,6 +63,11 @@ class Palette:
         """All inks: of the page, then of the variants."""
         return (*PARTS, *self.variants.values())
 
+    @property
+    def baseline(self) -> str:
+        """The variant whose lines are dashed."""
+        return next(iter(self.variants))
+
     def light(self, variant: str) -> str:
         """The colour in which figures draw a variant."""
         return self.variants[variant].light

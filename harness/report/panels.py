@@ -82,12 +82,14 @@ class Picture:
         panels: in order.
         caption: what is drawn, and how to read it.
         legend: variants whose colours need a word; none where the panels name them.
+        bar: what the colours of all panels stand for, where they stand for numbers.
     """
 
     name: str
     panels: tuple[Panel, ...]
     caption: str
     legend: tuple[str, ...] = ()
+    bar: Panel | None = None
 
 
 def draw_panel(

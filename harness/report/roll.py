@@ -27,6 +27,11 @@ class RunRow:
     seconds: str
     error: str
 
+    @property
+    def kind(self) -> str:
+        """How its row is set off: a word where it did not complete, else empty."""
+        return "" if self.status == "completed" else "unfinished"
+
 
 @dataclass(frozen=True)
 class Roll:

@@ -210,14 +210,13 @@ def _choice_row(choice: Choice, search: Search) -> ChoiceRow:
 
 
 def describe_tuning(study: Study) -> list[Entry]:
-    """How a study's search went about it, and what it chose; nothing for a study without one."""
+    """How a study's search went about it; nothing for a study without one."""
     search = study.search
     if search is None:
         return []
     return [
         Entry("Tuning", f"{_budget(study, search)} {_proposals(search)} {_judgement(search)}"),
         Entry("What tuning leaves open", _open(study, search)),
-        Entry("Chosen", points=tuple(_chosen(choice, search) for choice in study.choices)),
     ]
 
 
@@ -270,11 +269,3 @@ def _open(study: Study, search: Search) -> str:
         "The search was made once. p speaks of training again with these settings, not of searching again: "
         f"another search could choose others. A larger budget can help one variant more than another.{apart}"
     )
-
-
-def _chosen(choice: Choice, search: Search) -> str:
-    where = ", ".join([choice.cell.variant, *(f"{n} = {v}" for n, v in choice.cell.levels.items())])
-    params = ", ".join(f"{name} = {value}" for name, value in choice.params.items())
-    value = "every proposal diverged" if choice.value is None else f"{search.metric} {choice.value:.4g}"
-    ended = listed(f"{amount} {state}" for state, amount in sorted(choice.ended.items()))
-    return f"{where}: {params} (proposal {choice.number + 1} of {search.budget}, {value}; {ended})"

@@ -61,6 +61,13 @@ UNITS = {
     "sign_flip_rate": Unit(1, 3, "", "flips per update", "0 to 1"),
     "gradient_cosine": Unit(1, 3, "", "in the cosine", "−1 to 1"),
     "gradient_change": Unit(1, 3, "", "of the gradient's length", ""),
+    "tortuosity": Unit(1, 2, "", "path lengths per distance", ""),
+    "update_cosine": Unit(1, 3, "", "in the cosine", "−1 to 1"),
+    "update_turns": Unit(1, 3, "", "of the weights", "0 to 1"),
+    "pair_tortuosity": Unit(1, 2, "", "path lengths per distance", ""),
+    "pair_cosine": Unit(1, 3, "", "in the cosine", "−1 to 1"),
+    "loss_climbed": Unit(1, 3, "", "nats", "nats"),
+    "loss_range": Unit(1, 3, "", "nats", "nats"),
     "generalisation_gap": Unit(100, 2, "", "percentage points", "percentage points"),
 }
 """The unit of each endpoint, by its name."""

@@ -70,7 +70,7 @@ class Call:
         self._results = Results(options.results / study.name)
         facts = describe_call(
             study.name,
-            data=_facts(dataset),
+            data=describe_data(dataset),
             findings={finding.name: finding.sha256 for finding in study.findings},
             schedule=study.schedule,
             device=place.kind,
@@ -214,7 +214,7 @@ def _images(run: Run, dataset: Dataset) -> int:
     return run.epochs * round(len(dataset.train) * (1 - share))
 
 
-def _facts(dataset: Dataset) -> dict[str, Any]:
+def describe_data(dataset: Dataset) -> dict[str, Any]:
     """What provenance keeps of a data set."""
     return {
         "name": dataset.name,

@@ -13,6 +13,7 @@ from torch import nn
 
 from harness.design.run import NUMERICS
 from harness.store.files import write_whole
+from harness.training.path import WeightPath
 from harness.training.records import Records
 
 _MARK = ".shared"
@@ -48,8 +49,8 @@ def is_marked(folder: Path, *, mark: str) -> bool:
 class FileCheckpoint:
     """One file, replaced now and then while a run is trained.
 
-    It holds weights, buffers, the optimizer's state, torch's random generators and the records so far,
-    kept weights among them.
+    It holds weights, buffers, the optimizer's state, torch's random generators, where the weights have been,
+    and the records so far, kept weights among them.
     What a network of the user's own keeps outside `state_dict` is not in it.
     """
 
@@ -67,7 +68,9 @@ class FileCheckpoint:
         self._began = self._kept = time.monotonic()
         self._earlier = 0.0
 
-    def take_up(self, model: nn.Module, optimizer: torch.optim.Optimizer, records: Records) -> int:
+    def take_up(
+        self, model: nn.Module, optimizer: torch.optim.Optimizer, records: Records, *, path: WeightPath
+    ) -> int:
         """Go back to the kept state, if there is one; the number of the epoch that comes next.
 
         A state that can't be read, or that another device or another version of torch left, is thrown
@@ -77,6 +80,7 @@ class FileCheckpoint:
             model: at its start; filled in place.
             optimizer: of the model; filled in place.
             records: empty; filled in place.
+            path: empty; filled in place.
         """
         if not self._path.exists():
             return 0
@@ -95,13 +99,20 @@ class FileCheckpoint:
         records.curves += state["curves"]
         records.weights += state["weights"]
         records.diagnostics += state["diagnostics"]
+        path.stops += [{name: part.to(device) for name, part in stop.items()} for stop in state["path"]]
         records.kept |= {name: array.numpy() for name, array in state.get("kept", {}).items()}
         records.earlier_seconds = self._earlier = state["seconds"]
         self._say(f"goes on after epoch {state['epoch']}, kept after {state['seconds']:.0f} s")
         return int(state["epoch"]) + 1
 
     def keep_if_due(
-        self, model: nn.Module, optimizer: torch.optim.Optimizer, records: Records, *, epoch: int
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        records: Records,
+        *,
+        path: WeightPath,
+        epoch: int,
     ) -> None:
         """Keep the state after an epoch, where enough time has gone by since the last."""
         now = time.monotonic()
@@ -119,6 +130,7 @@ class FileCheckpoint:
             "curves": records.curves,
             "weights": records.weights,
             "diagnostics": records.diagnostics,
+            "path": path.stops,
             "kept": {name: torch.from_numpy(array) for name, array in records.kept.items()},
         }
 

@@ -76,6 +76,21 @@ def _train(run: Run, device: torch.device, desk: Desk, started: float) -> Record
         figures = (f"{row['split']} {row['loss']:.4f} {row['accuracy']:.4f}" for row in rows)
         note(log, f"epoch {rows[0]['epoch']}: loss and accuracy: {', '.join(figures)}")
 
+    dataset = open_data(run, desk)
+    checkpoint = FileCheckpoint(
+        checkpoint_path(desk.checkpoints, run.run_id),
+        every=desk.checkpoint_seconds,
+        say=lambda text: note(log, text),
+    )
+    return train(run, dataset, device=device, on_epoch=watch, checkpoint=checkpoint)
+
+
+def open_data(run: Run, desk: Desk) -> Dataset:
+    """The data of a run, opened once in this process.
+
+    Raises:
+        DataError: they can't be had, or have changed since the call began.
+    """
     dataset = _dataset(run.dataset, desk.data_dir, desk.sent)
     if dataset.sha256 != run.data_sha256:
         raise DataError(
@@ -83,12 +98,7 @@ def _train(run: Run, device: torch.device, desk: Desk, started: float) -> Record
             rule="a run is trained on the data that its fingerprint names",
             remedy="call again: the runs of the changed data are other runs",
         )
-    checkpoint = FileCheckpoint(
-        checkpoint_path(desk.checkpoints, run.run_id),
-        every=desk.checkpoint_seconds,
-        say=lambda text: note(log, text),
-    )
-    return train(run, dataset, device=device, on_epoch=watch, checkpoint=checkpoint)
+    return dataset
 
 
 def _want_of_memory(error: BaseException) -> bool:

@@ -35,7 +35,7 @@ def find_place(
         InputError: a device or a cluster that is not there.
         WorkerError: a cluster without a worker that can take part.
     """
-    recorded = _recorded_devices(results)
+    recorded = recorded_devices(results)
     if options.cluster is None:
         yield choose_place(options.device, workers=options.workers, recorded=recorded), None
         return
@@ -54,7 +54,7 @@ def find_place(
         yield cluster.settle(recorded=recorded), cluster
 
 
-def _recorded_devices(results: Results) -> set[str]:
+def recorded_devices(results: Results) -> set[str]:
     """Kinds of device of the finished runs."""
     recorded = results.runs(columns=("status", "device"))
     if recorded is None:

@@ -14,7 +14,7 @@ from harness.design.study import Study
 from harness.errors import HarnessError, InputError
 from harness.search.cells import End
 from harness.search.standing import CellStanding, Record, Standing, half_way, stand
-from harness.store.ledger import look_up, open_ledger
+from harness.store.ledger import Ledger, look_up, open_ledger
 from harness.store.results import Results
 from harness.store.tables import TRIALS
 
@@ -101,19 +101,24 @@ def resolved(standing: Standing, results: Results) -> Study:
     return standing.resolved()
 
 
-def runs_ahead(study: Study, results: Results, *, data_dir: Path | None = None) -> list[Run]:
+def runs_ahead(study: Study, results: Results, *, ledger: Ledger) -> list[Run]:
     """The runs that are still to train; where a search is not over, as many as there may be.
 
+    Args:
+        study: the declaration.
+        results: its folder.
+        ledger: of the study.
+
     Raises:
-        InputError: an unknown data set.
         StoreError: a file of results is damaged.
     """
-    tuning: list[Run] = []
-    if study.search is not None:
-        standing = read_standing(study, study.search, results, data_dir=data_dir)
-        tuning, chosen = standing.ahead(), standing.resolved()
-        study = chosen if chosen.choices else half_way(study, study.search)
-    return [*tuning, *open_ledger(study, results, data_dir=data_dir).unfinished(retry_failed=False)]
+    if study.search is None:
+        return ledger.unfinished(retry_failed=False)
+    standing = stand(study, study.search, read_record(results), data_sha256=ledger.data_sha256)
+    chosen = standing.resolved()
+    evaluated = chosen if chosen.choices else half_way(study, study.search)
+    evaluation = open_ledger(evaluated, results, data_sha256=ledger.data_sha256)
+    return [*standing.ahead(), *evaluation.unfinished(retry_failed=False)]
 
 
 def trials_lag(results: Results, standing: Standing) -> bool:

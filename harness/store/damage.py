@@ -58,7 +58,7 @@ def _content(path: Path) -> str:
     """What a file held, by its name alone, since its inside can't be trusted."""
     joined = JOINED.fullmatch(path.name)
     members = int(joined[1]) if joined else 1
-    what = {"provenance": "call", "trials": "search"}.get(path.parent.name, "run")
+    what = {"provenance": "call", "trials": "search", "slices": "slice"}.get(path.parent.name, "run")
     return f"what `{path.parent.name}` says of {members:,} {what}{'s' if members > 1 else ''}"
 
 

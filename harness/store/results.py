@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import pyarrow as pa
 from harness.design.factor import Factor
 from harness.store.damage import Damage, damage_told, set_aside
 from harness.store.parquet import DamageError
+from harness.store.parts import gathered
 from harness.store.shelf import Shelf
 from harness.store.tables import (
     BESIDE_RUNS,
@@ -21,6 +23,7 @@ from harness.store.tables import (
     DIAGNOSTICS,
     FINISHED,
     PROVENANCE,
+    SLICES,
     TABLES,
     WEIGHTS,
     curves_schema,
@@ -106,6 +109,19 @@ class Results:
         row = pa.Table.from_pylist([run], schema=runs_schema(factors))
         self.shelf("runs").put({name: 1}, row)
 
+    def write_slice(self, rows: Rows) -> None:
+        """Write one slice of a run's loss; it takes the place of an earlier one of the same name and mode.
+
+        Args:
+            rows: of `slices`, all of one run, slice and mode.
+
+        Raises:
+            StoreError: the disk refuses.
+        """
+        named = f"{rows[0]['slice']} {rows[0]['mode']}"
+        name = f"{rows[0]['run_id']}.{hashlib.sha256(named.encode()).hexdigest()[:10]}"
+        self.shelf("slices").put({name: len(rows)}, pa.Table.from_pylist(list(rows), schema=SLICES))
+
     def write_provenance(self, call: dict[str, Any]) -> None:
         """Write the row of one call of the runner."""
         row = pa.Table.from_pylist([call], schema=PROVENANCE)
@@ -162,7 +178,9 @@ class Results:
         columns: list[str] | None = None,
         coded: Sequence[str] = (),
     ) -> Iterator[pa.Table]:
-        """The same file after file, as one wants a table that may not fit into memory; as it lies there.
+        """The same part by part, as one wants a table that may not fit into memory; as it lies there.
+
+        The rows of a run are in one part. A part is a file, or some small ones.
 
         Args:
             table: its name.
@@ -171,10 +189,12 @@ class Results:
             coded: columns of texts that are left as codes into a list of these (Arrow's dictionaries).
 
         Raises:
-            StoreError: a file is damaged, and is now set aside.
+            StoreError: a file is damaged, and is now set aside; or a column changed its type from one file
+                to another.
         """
         with self._setting_aside(table) as shelf:
-            yield from shelf.parts(self._choice(table, run_ids), columns=columns, coded=coded)
+            files = shelf.parts(self._choice(table, run_ids), columns=columns, coded=coded)
+            yield from gathered(files, folder=shelf.folder)
 
     def members(self, table: str) -> set[str]:
         """The attempts that stand in a table, told by its files' footers.

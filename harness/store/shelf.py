@@ -21,6 +21,7 @@ from harness.store.parquet import (
     read_parquet,
     write_parquet,
 )
+from harness.store.parts import stacked
 
 TRIES = 20
 """How often a reader looks again where a runner joins files at that moment; each time it waits a little."""
@@ -280,13 +281,4 @@ def _joined_between(before: list[Path], after: list[Path]) -> bool:
 
 def _stacked(spans: Sequence[Place], tables: dict[Path, pa.Table], folder: Path) -> pa.Table:
     """The rows of the spans in one table, without a copy."""
-    try:
-        return pa.concat_tables(
-            [tables[span.path].slice(span.start, span.rows) for span in spans], promote_options="permissive"
-        )
-    except pa.ArrowException as error:
-        raise StoreError(
-            f"the files in {folder} do not fit together: {error}",
-            rule="a column has one type in all files of a table",
-            remedy="give the factor another name, or keep the two studies in folders of their own",
-        ) from error
+    return stacked([tables[span.path].slice(span.start, span.rows) for span in spans], folder=folder)

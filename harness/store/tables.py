@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from harness.design.factor import Factor
 
-TABLES = ("runs", "curves", "weights", "diagnostics", "trials", "calibrations", "provenance")
+TABLES = ("runs", "curves", "weights", "diagnostics", "slices", "trials", "calibrations", "provenance")
 
 BESIDE_RUNS = ("curves", "weights", "diagnostics")
 """The tables in which every finished run stands, be it without rows; they are written before `runs`."""
@@ -100,6 +100,38 @@ DIAGNOSTICS = pa.schema(
     ]
 )
 """One row per run × epoch × layer × measure, × channel or × step where the measure has some."""
+
+SLICES = pa.schema(
+    [
+        ("run_id", pa.string()),
+        ("slice", pa.string()),
+        ("kind", pa.string()),
+        ("mode", pa.string()),
+        ("first_axis", pa.string()),
+        ("second_axis", pa.string()),
+        ("row", pa.int32()),
+        ("column", pa.int32()),
+        ("epoch", pa.int32()),
+        ("first", pa.float64()),
+        ("second", pa.float64()),
+        ("loss", pa.float64()),
+        ("accuracy", pa.float64()),
+        ("images", pa.int32()),
+        ("captured", pa.float64()),
+        ("first_variance", pa.float64()),
+        ("second_variance", pa.float64()),
+        ("fingerprint", pa.string()),
+        ("call_id", pa.string()),
+    ]
+)
+"""One row per run × slice × mode × grid point (`row`, `column`), and one for each kept epoch of the run.
+
+`first` and `second` are coordinates on the axes; a line has no second one. A grid point has the loss of the
+network with its weights there, an epoch that of the network as it was then, at its nearest point on the
+plane. `captured` is the share of the run's squared displacement that lies in the plane; the variances are
+those of its trajectory along the axes, for planes of its principal components. `fingerprint` is a hash of all
+that the numbers depend on beside the run itself.
+"""
 
 TRIALS = pa.schema(
     [

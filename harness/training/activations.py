@@ -135,11 +135,11 @@ def activation_readings(
 
 
 def earlier_moments(rows: Sequence[Row]) -> dict[str, tuple[Tensor, Tensor]]:
-    """Mean and standard deviation [c] by layer, at the last epoch of some rows of `diagnostics`."""
-    last = rows[-1]["epoch"] if rows else None
+    """Mean and standard deviation [c] by layer, at the last epoch of `diagnostics` that has some."""
+    moments = [row for row in rows if row["measure"] in ("mean", "sd")]
     figures: dict[tuple[str, str], list[float]] = {}
-    for row in rows:
-        if row["epoch"] == last and row["measure"] in ("mean", "sd"):
+    for row in moments:
+        if row["epoch"] == moments[-1]["epoch"]:
             place = str(row["layer"]), str(row["measure"])
             figures.setdefault(place, []).append(cast("float", row["value"]))
     layers = {layer for layer, _ in figures}

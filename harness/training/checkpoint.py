@@ -7,16 +7,25 @@ from typing import Protocol
 import torch
 from torch import nn
 
+from harness.training.path import WeightPath
 from harness.training.records import Records
 
 
 class Checkpoint(Protocol):
     """Keeps the state of a run, so that it can go on bit for bit after an interruption."""
 
-    def take_up(self, model: nn.Module, optimizer: torch.optim.Optimizer, records: Records) -> int:
+    def take_up(
+        self, model: nn.Module, optimizer: torch.optim.Optimizer, records: Records, *, path: WeightPath
+    ) -> int:
         """Go back to the kept state, if there is one; the number of the epoch that comes next."""
 
     def keep_if_due(
-        self, model: nn.Module, optimizer: torch.optim.Optimizer, records: Records, *, epoch: int
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        records: Records,
+        *,
+        path: WeightPath,
+        epoch: int,
     ) -> None:
         """Keep the state after an epoch, where enough time has gone by since the last."""

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from harness.models.places import conv_weights
 from harness.training.activations import activation_readings, earlier_moments, watched_activations
 from harness.training.curvature import curvature_readings
 from harness.training.gradients import gradient_readings
 from harness.training.passes import Objective
 from harness.training.probe import Probe
+from harness.training.readings import rows_of
 from harness.training.records import Row
-from harness.training.sampling import conv_weights
 from harness.training.shift import shift_readings, watched_order
 
 
@@ -54,14 +55,4 @@ def diagnose(
         *activation_readings(activations, before=earlier_moments(before)),
         *(curvature_readings(probe, names) if curvature else []),
     ]
-    return [
-        {
-            "epoch": epoch,
-            "layer": reading.layer,
-            "measure": reading.measure,
-            "channel": reading.channel,
-            "step": reading.step,
-            "value": reading.value,
-        }
-        for reading in readings
-    ]
+    return rows_of(readings, epoch=epoch)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from harness.training.records import Row
+
 WHOLE = "conv"
-"""Stands as layer where a measure is over all conv weights together (see `sampling.conv_weights`)."""
+"""Stands as layer where a measure is over all conv weights together (see `places.conv_weights`)."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One number that was measured on the probe.
+    """One number that was measured on the probe, or of the weights.
 
     Attributes:
         layer: name of a parameter or of an activation; `conv` for all conv weights together.
@@ -25,6 +28,21 @@ class Reading:
     value: float
     channel: int | None = None
     step: float | None = None
+
+
+def rows_of(readings: Iterable[Reading], *, epoch: int) -> list[Row]:
+    """Rows of `diagnostics`: what was measured after an epoch."""
+    return [
+        {
+            "epoch": epoch,
+            "layer": reading.layer,
+            "measure": reading.measure,
+            "channel": reading.channel,
+            "step": reading.step,
+            "value": reading.value,
+        }
+        for reading in readings
+    ]
 
 
 def spread_evenly(count: int, *, most: int) -> list[int]:

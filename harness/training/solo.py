@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from harness.data.dataset import Dataset
-from harness.data.splitting import split_anew, validation_indices
 from harness.design.run import Run
 from harness.design.streams import stream
 from harness.models.building import build_model
@@ -20,8 +19,11 @@ from harness.training.diagnostics import diagnose
 from harness.training.keeping import kept_state
 from harness.training.objectives import learning_rate, make_optimizer, resolve_loss, resolve_metrics
 from harness.training.passes import Objectives, Pass, evaluate, train_epoch
+from harness.training.path import WeightPath
+from harness.training.readings import rows_of
 from harness.training.records import Records, Row
 from harness.training.sampling import choose_weights, weight_rows
+from harness.training.splits import splits_of
 
 ENGINE = "solo"
 
@@ -69,13 +71,14 @@ def _trained(
     checkpoint: Checkpoint | None,
 ) -> Records:
     settings = run.settings
-    training, measured = _splits(run, dataset, device)
+    training, measured = splits_of(run, dataset, device)
     model = make_model(run, dataset).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = make_optimizer(model, settings)
     objectives = Objectives(resolve_loss(settings["loss"]), resolve_metrics(settings["metrics"]))
     sampled = choose_weights(model, count=settings["sampled_weights"], watched=settings["watched_weights"])
     records = Records(status="completed")
-    first = checkpoint.take_up(model, optimizer, records) if checkpoint else 0
+    path = WeightPath()
+    first = checkpoint.take_up(model, optimizer, records, path=path) if checkpoint else 0
     for epoch in range(first, run.epochs + 1):
         passes: dict[str, Pass] = {}
         if epoch > 0:
@@ -96,42 +99,30 @@ def _trained(
         if not all(math.isfinite(result.loss) for result in passes.values()):
             records.status = "diverged"
             break
-        if epoch in settings["diagnostics"] and run.stage != "tuning":
-            probe = measured["probe"]
-            records.diagnostics += diagnose(
-                model,
-                *probe.batch(torch.arange(min(len(probe), DIAGNOSED_IMAGES), device=probe.labels.device)),
-                objective=objectives.loss,
-                lr=learning_rate(settings),
-                epoch=epoch,
-                before=records.diagnostics,
-                curvature=settings["curvature"],
-            )
+        if settings["diagnostics"] and run.stage != "tuning":
+            records.diagnostics += rows_of(path.advance(model), epoch=epoch)
+            if epoch in settings["diagnostics"]:
+                records.diagnostics += _diagnose(run, model, measured["probe"], epoch, records.diagnostics)
         if run.keep:
             records.kept |= kept_state(model, epoch=epoch, epochs=run.epochs)
         if on_epoch:
             on_epoch(len(training) if epoch > 0 else 0, rows)
         if checkpoint:
-            checkpoint.keep_if_due(model, optimizer, records, epoch=epoch)
+            checkpoint.keep_if_due(model, optimizer, records, path=path, epoch=epoch)
     return records
 
 
-def _splits(run: Run, dataset: Dataset, device: torch.device) -> tuple[Resident, dict[str, Resident]]:
-    """The training images, and what is measured: probe, validation where the study asks, test if it may."""
-    settings, train, test = run.settings, dataset.train, dataset.test
-    if "split" in run.vary:
-        train, test = split_anew(train, test, seed=stream(run.seed_of("split"), "split"))
-    training, held_out = Resident.of(train, device), {}
-    if settings["validation"] > 0:
-        # One for all seeds, unless they split the images anew.
-        seed = stream(run.seed_of("split"), "validation")
-        learn, hold = validation_indices(train.labels, fraction=settings["validation"], seed=seed)
-        training, held_out = training.subset(learn), {"validation": training.subset(hold)}
-    # A sample to measure on, nothing that training depends on: drawn by the seed whatever varies.
-    generator = torch.Generator().manual_seed(stream(run.seed, "probe"))
-    probe = torch.randperm(len(training), generator=generator)[: settings["probe_size"]]
-    tested = {"test": Resident.of(test, device)} if run.tested else {}
-    return training, {"probe": training.subset(probe), **held_out, **tested}
+def _diagnose(run: Run, model: nn.Module, probe: Resident, epoch: int, before: list[Row]) -> list[Row]:
+    images = torch.arange(min(len(probe), DIAGNOSED_IMAGES), device=probe.labels.device)
+    return diagnose(
+        model,
+        *probe.batch(images),
+        objective=resolve_loss(run.settings["loss"]),
+        lr=learning_rate(run.settings),
+        epoch=epoch,
+        before=before,
+        curvature=run.settings["curvature"],
+    )
 
 
 def make_model(run: Run, dataset: Dataset) -> nn.Module:

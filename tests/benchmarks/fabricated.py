@@ -15,8 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pytest
+import torch
 
 from harness.data import known_sha256
+from harness.data.dataset import Dataset
 from harness.design.run import Run
 from harness.design.study import Study
 from harness.models.article import ArticleNet
@@ -24,6 +26,8 @@ from harness.runner.journal import JOIN_AFTER
 from harness.store.results import Results, member_name
 from harness.store.tables import DIAGNOSTICS, FINISHED, WEIGHTS, curves_schema, runs_schema
 from harness.training.sampling import SampledWeight, choose_weights
+from harness.training.solo import train
+from tests.conftest import tiny_split
 from tests.report.conftest import provenance_row
 
 Array = npt.NDArray[Any]
@@ -61,7 +65,7 @@ def runs_of(study: Study) -> list[Run]:
 
 
 def record(study: Study, folder: Path, *, single: int) -> None:
-    """Record every run of a study, each with all of its curves and sampled weights.
+    """Record every run of a study, each with all of its curves, sampled weights and diagnostics.
 
     Args:
         study: the declaration.
@@ -70,10 +74,12 @@ def record(study: Study, folder: Path, *, single: int) -> None:
     """
     rng, results = np.random.default_rng(7), Results(folder)
     places = choose_weights(ArticleNet(1, 10, (32, 32)).module(), count=50, watched=())
+    diagnosed = diagnosed_rows(study)
     with no_syncs():
         for runs in batches(runs_of(study), single=single):
             made = make_up(runs, weights=len(places), failing=2 / study.size, rng=rng)
-            put(results, study, _run_rows(study, runs, made), beside=_tables(runs, made, places))
+            beside = {**_tables(runs, made, places), "diagnostics": _diagnostics(runs, made, diagnosed, rng)}
+            put(results, study, _run_rows(study, runs, made), beside=beside)
         results.write_provenance(provenance_row(study) | {"call_id": CALL, "data": json.dumps(DATA)})
 
 
@@ -143,6 +149,14 @@ def run_row(study: Study, run: Run, **outcome: Any) -> Row:
     }
 
 
+def diagnosed_rows(study: Study) -> list[Row]:
+    """The rows of `diagnostics` that a run of a study leaves: its first one's, on a few made-up images."""
+    run = runs_of(study)[0]
+    train_split, test = (tiny_split(40, seed=seed, size=32, classes=10) for seed in (1, 2))
+    classes = tuple("0123456789")
+    return train(run, Dataset("tiny", train_split, test, classes, ""), device=torch.device("cpu")).diagnostics
+
+
 def make_up(runs: Sequence[Run], *, weights: int, failing: float, rng: np.random.Generator) -> Histories:
     """Accuracies that rise faster with bn and a larger learning rate, and weights that walk with a drift.
 
@@ -196,7 +210,7 @@ def _figures(made: Histories, i: int) -> Row:
 def _tables(
     runs: Sequence[Run], made: Histories, places: Sequence[SampledWeight]
 ) -> dict[str, tuple[Sequence[int], pa.Table]]:
-    """The rows of `curves` and `weights` of the finished runs, with their numbers; none of `diagnostics`."""
+    """The rows of `curves` and `weights` of the finished runs, with their numbers."""
     measured = np.repeat(made.there[..., None], len(SPLITS), axis=2)
     measured[:, 0, SPLITS.index("train")] = False
     sampled = np.repeat(made.there[..., None], len(places), axis=2)
@@ -225,8 +239,30 @@ def _tables(
         content = pa.table({"run_id": ids, "epoch": epoch.astype(np.int32), **columns[table]}, schema=schema)
         counts = there.sum((1, 2))
         tables[table] = (counts[counts > 0].tolist(), content)
-    finished = len(tables["curves"][0])
-    return {**tables, "diagnostics": ([0] * finished, DIAGNOSTICS.empty_table())}
+    return tables
+
+
+def _diagnostics(
+    runs: Sequence[Run], made: Histories, rows: Sequence[Row], rng: np.random.Generator
+) -> tuple[Sequence[int], pa.Table]:
+    """Rows of the finished runs up to the last epoch with a loss, with their numbers.
+
+    The values are anything; the cosine of successive gradients alone is larger with bn.
+    """
+    measured = (made.there & np.isfinite(made.loss).all(axis=2))[:, [row["epoch"] for row in rows]]
+    values = rng.lognormal(-1, 0.5, measured.shape)
+    cosines = [i for i, row in enumerate(rows) if (row["layer"], row["measure"]) == ("conv", "cosine")]
+    norm = np.array([run.settings["norm"] != "none" for run in runs])
+    values[:, cosines] = 0.3 + 0.4 * norm[:, None] + rng.normal(0, 0.1, (len(runs), len(cosines)))
+    run, place = np.nonzero(measured)
+    known = pa.Table.from_pylist(list(rows), schema=DIAGNOSTICS).take(pa.array(place))
+    columns = {
+        **{name: known[name] for name in known.column_names},
+        "run_id": pa.array([run.run_id for run in runs]).take(pa.array(run)),
+        "value": values.astype(np.float32).astype(float)[measured],
+    }
+    finished = made.there.any(axis=1)
+    return measured.sum(axis=1)[finished].tolist(), pa.table(columns, schema=DIAGNOSTICS)
 
 
 def _named(there: Array, names: Sequence[object]) -> pa.Array:

@@ -1,6 +1,7 @@
 """How quickly a study is analysed, as `harness report` does before it draws; `nox -s bench` prints the table.
 
-Of 1,440 runs: 4.0 s of one core of an AMD EPYC 9R14 and 0.6 GB, of which 1.3 s start Python and import.
+Every run has the rows that a real one leaves, 1,759 in `diagnostics`. A core of a busy AMD EPYC 9R14 takes
+for 1,440 runs 4.7 s and 0.5 GB, of which 1.3 s start Python and import; for 100,000 runs 95 s and 2.4 GB.
 """
 
 from __future__ import annotations
@@ -65,9 +66,9 @@ def test_analysing_1440_runs(benchmark: BenchmarkFixture, tmp_path: Path) -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize("seeds", [20, 1000])
 def test_analysing_a_hundred_thousand_runs(benchmark: BenchmarkFixture, tmp_path: Path, seeds: int) -> None:
-    """At most 60 s of one core and 4 GB, with many combinations of levels as with many seeds."""
+    """At most 90 s of one core and 4 GB, with many combinations of levels as with many seeds."""
     if benchmark.disabled:
-        pytest.skip("takes minutes and 2 GB of disk: `nox -s bench` runs it")
+        pytest.skip("takes minutes and 3 GB of disk: `nox -s bench` runs it")
     combinations = 50_000 // seeds
     sizes = tuple(range(8, 8 + combinations // 25))
     (tmp_path / "grid.py").write_text(GRID.format(batch_sizes=sizes, seeds=seeds))
@@ -75,7 +76,7 @@ def test_analysing_a_hundred_thousand_runs(benchmark: BenchmarkFixture, tmp_path
     levels = f"{len(sizes) + 5 + 5}"
     rows = f"{2 * seeds * CURVE}"
     assert costs.said == ["supported", "supported", levels, "3", f"{combinations}", "2", "1", rows, "2"]
-    assert costs.seconds < 60 * slowness()
+    assert costs.seconds < 90 * slowness()
     assert costs.megabytes < 4000
 
 

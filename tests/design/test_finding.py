@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.design.factor import Factor
-from harness.design.finding import ARTICLE, GAP, SMOOTHNESS, Finding
+from harness.design.finding import ARTICLE, GAP, PATH, SMOOTHNESS, Finding
 from harness.design.resolution import family_size
 from harness.design.study import Study
 from harness.design.variant import Variant
@@ -95,10 +95,11 @@ def test_a_study_without_findings_of_its_own_asks_the_articles_and_others_in_oth
     study = Study(
         name="small", question="?", dataset="digits", variants=(Variant("a"), Variant("b", norm="batch"))
     )
-    assert study.findings == (*ARTICLE, GAP, *SMOOTHNESS)
+    assert study.findings == (*ARTICLE, GAP, *SMOOTHNESS, *PATH)
     assert family_size(study) == 3
     assert family_size(study, family=GAP.family) == 1
-    assert family_size(study, family="smoothness") == 4
+    assert family_size(study, family="smoothness") == 3
+    assert family_size(study, family="path") == 4
 
 
 def test_the_family_of_the_plan_is_the_primary_one() -> None:

@@ -22,7 +22,7 @@ SHA = "0123456789abcdef" * 4
 
 Ending = dict[str, Any]
 """How a run ended: status, accuracy, probe (accuracy on it), loss (on the test images), threshold (epochs
-to it), paths (values by layer and index)."""
+to it), paths (values by layer and index), probe_losses (from before training on)."""
 
 
 @pytest.fixture(autouse=True)
@@ -67,8 +67,11 @@ def _write_run(folder: Path, study: Study, run: Run, ending: Ending) -> None:
     curves = [
         {"epoch": epoch, "split": "test", "loss": loss, "accuracy": accuracy, "seconds": 0.0}
         for epoch, loss in losses.items()
+    ] + [
+        {"epoch": epoch, "split": "probe", "loss": loss, "accuracy": accuracy, "seconds": 0.0}
+        for epoch, loss in enumerate(ending.get("probe_losses", ()))
     ]
-    recorded = curves if weights or "loss" in ending else ()
+    recorded = curves if weights or {"loss", "probe_losses"} & set(ending) else ()
     readings = [{k: v for k, v in row.items() if k != "run_id"} for row in ending.get("diagnostics", ())]
     Results(folder).write_run(
         row, factors=study.factors, curves=recorded, weights=weights, diagnostics=readings

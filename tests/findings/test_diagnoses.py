@@ -18,7 +18,7 @@ from harness.design.study import Study
 from harness.design.variant import Variant
 from harness.findings.contrasts import compare
 from harness.findings.diagnoses import DIAGNOSED, diagnosed
-from harness.findings.endpoints import ENDPOINTS
+from harness.findings.endpoints import ENDPOINTS, JUDGED
 from harness.findings.frames import load_frames
 from harness.store.tables import DIAGNOSTICS
 
@@ -54,6 +54,37 @@ def test_a_measure_is_its_mean_over_epochs_for_all_convolutions_at_one_step() ->
     assert np.isnan(found["gradient_cosine"]["b"])
 
 
+def test_tortuosity_is_the_length_of_the_path_over_the_distance_of_its_ends() -> None:
+    # Run a goes 3 there and 1 back in a straight line, run b ends where it began, run c has only begun.
+    steps = [
+        ("a", 1, 3.0, 3.0),
+        ("b", 2, 2.0, 0.0),
+        ("b", 1, 2.0, 2.0),
+        ("a", 2, 1.0, 2.0),
+        ("c", 1, 5.0, 5.0),
+    ]
+    table = table_of(
+        *(reading(run, epoch, "update_norm", norm) for run, epoch, norm, _ in steps),
+        *(reading(run, epoch, "displacement", distance) for run, epoch, _, distance in reversed(steps)),
+        reading("a", 1, "update_norm", 99.0, layer="conv1.weight"),
+    )
+    tortuosity = diagnosed([table])["tortuosity"].to_dict()
+    assert tortuosity == pytest.approx({"a": 4 / 2, "b": math.nan, "c": 1.0}, nan_ok=True)
+
+
+def test_epochs_in_which_all_weights_rest_have_no_angle_and_do_not_count() -> None:
+    table = table_of(
+        reading("a", 2, "update_cosine", 0.5),
+        reading("a", 3, "update_cosine", math.nan),
+        reading("a", 4, "update_cosine", -0.25),
+        reading("b", 2, "update_cosine", math.nan),
+        *(reading("a", epoch, "turned", share) for epoch, share in ((2, 0.25), (3, 0.0), (4, 0.5))),
+    )
+    found = diagnosed([table])
+    assert found["update_cosine"].to_dict() == pytest.approx({"a": 0.125, "b": math.nan}, nan_ok=True)
+    assert found["update_turns"]["a"] == 0.25
+
+
 def test_parts_are_put_together_and_none_gives_no_rows() -> None:
     one, other = (table_of(reading(name, 1, "loss_range", 2.0)) for name in "ab")
     assert dict(diagnosed([one, other])["loss_range"]) == {"a": 2.0, "b": 2.0}
@@ -63,7 +94,7 @@ def test_parts_are_put_together_and_none_gives_no_rows() -> None:
 
 def test_every_measure_that_a_finding_may_name_is_made_somewhere() -> None:
     assert set(ENDPOINTS) == set(MEASURES)
-    assert set(DIAGNOSED) < set(MEASURES)
+    assert set(DIAGNOSED) < set(JUDGED) < set(MEASURES)
 
 
 @pytest.mark.parametrize(("better", "worst"), [("higher", 0.1), ("lower", 0.75)])

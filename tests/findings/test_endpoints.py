@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,16 +19,16 @@ from harness.design.run import Run
 from harness.design.study import Study
 from harness.design.variant import Variant
 from harness.errors import StoreError
-from harness.findings.endpoints import (
-    ENDPOINTS,
-    endpoint_of,
+from harness.findings.endpoints import ENDPOINTS, endpoint_of
+from harness.findings.frames import StudyFrames, load_frames
+from harness.findings.measures import (
     epochs_to_threshold,
     last_accuracy,
     last_gap,
     last_log_error,
+    loss_climbed,
     sign_flip_rate,
 )
-from harness.findings.frames import StudyFrames, load_frames
 
 Ending = dict[str, Any]
 FramesOf = Callable[..., StudyFrames]
@@ -321,6 +322,78 @@ def test_any_column_of_the_curves_is_an_endpoint_and_divergence_its_worst_value(
         ("bn", 0, 0): 0.25,
         ("bn", 0, 1): worst,
     }
+
+
+def judged(endpoint: str, better: Literal["lower", "higher"], frames: StudyFrames) -> dict[Key, float]:
+    """An endpoint's values as a finding on it takes them."""
+    return told(endpoint_of(Finding("x", claim="it is", endpoint=endpoint, better=better)).measure(frames))
+
+
+@pytest.mark.parametrize(
+    ("losses", "climbed"),
+    [
+        ([8.0, 4.0, 2.0, 1.0], 0.0),
+        ([8.0, 4.0, 4.5, 2.0, 3.0, 1.0], 1.5),
+        ([1.0, 2.0, 4.0], 3.0),  # from before training on
+        ([1.0, 2.0, 1.0, 2.0, 1.0, 2.0, 1.0, 2.0], 4.0),
+    ],
+)
+def test_the_loss_climbed_is_the_sum_of_its_rises(
+    losses: list[float], climbed: float, frames_of: FramesOf
+) -> None:
+    frames = frames_of(STUDY, lambda _: {"probe_losses": losses, "loss": 99.0})
+    assert set(told(loss_climbed(frames)).values()) == {climbed}
+
+
+def test_the_loss_climbed_is_each_runs_own_and_ten_follows_nine(frames_of: FramesOf) -> None:
+    study = Study("long", "?", "digits", STUDY.variants, seeds=4, epochs=12)
+    random = np.random.default_rng(2)
+    losses = {(v, s): random.exponential(size=13).tolist() for v in ("plain", "bn") for s in range(4)}
+    frames = frames_of(study, lambda run: {"probe_losses": losses[run.cell.variant, run.seed]})
+    expected = {
+        (variant, 0, seed): sum(max(0.0, after - before) for before, after in itertools.pairwise(way))
+        for (variant, seed), way in losses.items()
+    }
+    shuffled = replace(frames, curves=frames.curves.sample(frac=1, random_state=5))
+    assert told(loss_climbed(frames)) == pytest.approx(expected)
+    assert told(loss_climbed(shuffled)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("better", "worst"), [("lower", 2.0), ("higher", 0.5)])
+def test_a_diverged_run_climbed_as_much_as_the_worst_and_one_measured_once_has_no_climb(
+    better: Literal["lower", "higher"], worst: float, frames_of: FramesOf
+) -> None:
+    endings: dict[tuple[str, int], Ending] = {
+        ("plain", 0): {"probe_losses": [1.0, 3.0, 2.0]},
+        ("plain", 1): {"probe_losses": [1.0, 1.5]},
+        ("bn", 0): {"probe_losses": [1.0, 9.0, math.nan], "status": "diverged"},
+        ("bn", 1): {"probe_losses": [1.0]},
+        ("bn", 2): {"probe_losses": [1.0, 7.0], "status": "failed"},
+    }
+    found = judged("loss_climbed", better, frames_of(STUDY, by_run(endings)))
+    assert math.isnan(found.pop(("bn", 0, 1)))
+    assert found == {("plain", 0, 0): 2.0, ("plain", 0, 1): 0.5, ("bn", 0, 0): worst}
+
+
+def test_pairs_of_weights_are_one_number_a_run_and_a_diverged_run_is_the_worst(frames_of: FramesOf) -> None:
+    def walking(*ways: Sequence[float]) -> Ending:
+        return {"paths": {("conv1.weight", str(k)): way for k, way in enumerate(ways)}}
+
+    zigzag, straight = [[0, 1, 2, 3], [0, 1, 0, 1]], [[0, 1, 2, 3], [0, 2, 4, 6]]
+    endings: dict[tuple[str, int], Ending] = {
+        ("plain", 0): walking(*zigzag),
+        ("plain", 1): walking(*straight) | {"status": "diverged"},
+        ("plain", 2): walking([0, 1, 2, 3]),
+        ("bn", 0): walking(*straight),
+    }
+    frames = frames_of(STUDY, by_run(endings))
+    tortuosity = judged("pair_tortuosity", "lower", frames)
+    assert math.isnan(tortuosity.pop(("plain", 0, 2)))  # one weight is no pair
+    longer = 3 * math.sqrt(2) / math.sqrt(10)
+    assert tortuosity == pytest.approx({("plain", 0, 0): longer, ("plain", 0, 1): longer, ("bn", 0, 0): 1.0})
+    cosine = judged("pair_cosine", "higher", frames)
+    del cosine["plain", 0, 2]
+    assert cosine == pytest.approx({("plain", 0, 0): 0.0, ("plain", 0, 1): 0.0, ("bn", 0, 0): 1.0}, abs=1e-12)
 
 
 def test_a_column_that_no_run_has_measured_has_no_value(frames_of: FramesOf) -> None:

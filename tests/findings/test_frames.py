@@ -188,6 +188,23 @@ def test_joined_files_give_the_same_frames(frames_of: FramesOf, tmp_path: Path) 
         pd.testing.assert_frame_equal(getattr(joined, name), getattr(single, name))
 
 
+def test_a_run_that_was_trained_again_is_one_run_while_its_first_attempt_lies_in_a_joined_file(
+    frames_of: FramesOf, write_run: WriteRun, runs_of: RunsOf, tmp_path: Path
+) -> None:
+    before = frames_of(STUDY, fine)
+    Results(tmp_path / "grid").compact()
+    again = runs_of(STUDY)[3]
+    write_run(tmp_path / "grid", STUDY, again, {**fine(again), "attempt": 2})
+    frames = load_frames(STUDY, tmp_path / "grid")
+    attempts = dict(zip(frames.runs["run_id"], frames.runs["attempt"], strict=True))
+    assert attempts == {run.run_id: 1 + (run == again) for run in runs_of(STUDY)}
+    for name in ("runs", "curves", "weights"):
+        found, expected = (
+            getattr(one, name).drop(columns="attempt", errors="ignore") for one in (frames, before)
+        )
+        pd.testing.assert_frame_equal(found, expected)
+
+
 def test_reading_findings_needs_no_torch_and_draws_nothing() -> None:
     program = """
 import json, sys

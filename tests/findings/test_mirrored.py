@@ -19,7 +19,8 @@ from harness.design.study import Study
 from harness.design.variant import Variant
 from harness.findings.cells import effect_by_cell
 from harness.findings.contrasts import Contrast, compare
-from harness.findings.diagnoses import DIAGNOSED
+from harness.findings.diagnoses import ON_PROBE
+from harness.findings.endpoints import JUDGED
 from harness.findings.frames import StudyFrames, load_frames
 from harness.findings.interactions import interactions
 from harness.findings.levels import effect_by_level
@@ -62,6 +63,9 @@ STUDY = Study(
 )
 
 
+OF_THE_PATH = ("update_norm", "displacement", "update_cosine", "turned")
+
+
 class MadeUp:
     """bn is more accurate; plain is seldom in time; runs diverge and fail on both sides."""
 
@@ -76,10 +80,11 @@ class MadeUp:
             "loss": float(random.exponential()),
             "threshold": int(random.integers(1, 5)) if random.random() < (0.9 if bn else 0.2) else None,
             "paths": {("conv1.weight", f"0,0,0,{k}"): random.normal(size=6).tolist() for k in range(2)},
+            "probe_losses": random.exponential(size=6).tolist(),
             "diagnostics": [
                 {"epoch": 1, "layer": "conv", "measure": measure, "channel": None, "step": step}
-                | {"value": float(random.normal())}
-                for measure, step in DIAGNOSED.values()
+                | {"value": float(random.exponential())}
+                for measure, step in (*ON_PROBE.values(), *((measure, None) for measure in OF_THE_PATH))
             ],
         }
         first = run.cell.levels == {"batch_size": 8, "init": "default"}
@@ -163,7 +168,7 @@ def test_the_opposite_claim_about_the_other_variant_has_the_same_verdict(
             if contrast.finding.endpoint == one.finding.endpoint
             and contrast.finding.better != one.finding.better
         )
-        if ":" in one.finding.endpoint or one.finding.endpoint in DIAGNOSED:
+        if ":" in one.finding.endpoint or one.finding.endpoint in JUDGED:
             continue  # a diverged run counts as the worst value, which is another one the other way
         if one.finding.family == PRIMARY:  # both directions are in this family, so p is corrected alike
             assert other.verdict == one.verdict

@@ -20,6 +20,7 @@ from harness.findings.contrasts import compare
 from harness.findings.frames import StudyFrames
 from harness.findings.prospects import Prospect, pilot, prospects
 from harness.stats.power import MOST_PAIRS
+from harness.store.ledger import open_ledger
 from harness.store.results import Results
 
 FramesOf = Callable[..., StudyFrames]
@@ -108,7 +109,8 @@ def test_a_margin_out_of_reach_is_told_as_the_most_pairs(frames_of: FramesOf) ->
 
 
 def test_a_pilot_is_what_is_recorded_of_the_declaration(frames_of: FramesOf, tmp_path: Path) -> None:
-    assert pilot(STUDY, Results(tmp_path / "pair")) == []
+    results = Results(tmp_path / "pair")
+    assert pilot(STUDY, results, ledger=open_ledger(STUDY, results)) == []
     frames_of(STUDY, lambda run: {"accuracy": 0.8, "probe": 0.9} if run.seed < 4 else None)
-    contrasts = pilot(STUDY, Results(tmp_path / "pair"))
+    contrasts = pilot(STUDY, results, ledger=open_ledger(STUDY, results))
     assert [len(contrast.pairs) for contrast in contrasts] == [4] * 4

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from harness.design.streams import stream
 from harness.errors import InputError
-from harness.landscape.places import drawn_pair
 from harness.landscape.planes import (
     Plane,
     line,
@@ -20,6 +19,7 @@ from harness.landscape.planes import (
     trajectory_plane,
     weight_plane,
 )
+from harness.models.places import drawn_pair
 from tests.landscape.nets import article_net, weights_of
 
 

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from harness.models.batchnorm import ReferenceBatchNorm2d
-from harness.models.walkthrough import AGAIN, RANGES, SEED, Channel, Walkthrough, draw_batch, walk_through
+from harness.models.example import AGAIN, RANGES, SEED, Channel, Walkthrough
+from harness.models.walkthrough import draw_batch, walk_through
 
 
 @pytest.fixture(scope="module")

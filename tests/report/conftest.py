@@ -62,6 +62,7 @@ def record(
     call: Row | None = None,
     weights: int = 4,
     watched: list[tuple[str, str]] | None = None,
+    readings: Callable[[Run], list[Row]] | None = None,
     error: str = "RuntimeError: a worker was lost",
 ) -> Recorded:
     """Write a run of every cell and seed, and one call of the runner.
@@ -74,6 +75,7 @@ def record(
         call: to the row of `provenance`.
         weights: how many are sampled, the article's pair first.
         watched: layer and index of each sampled weight, instead.
+        readings: what was measured on the probe, instead of `reading_rows`.
         error: of runs that fail.
     """
     recorded, results = Recorded(study, folder), Results(folder)
@@ -86,8 +88,9 @@ def record(
         sampled = weight_rows(run, names=watched or article_names(weights), epochs=epochs) if curves else []
         row = run_row(study, run, status, curves, position) | (changes or {})
         row["error"] = error if status == "failed" else None
-        readings = reading_rows(run, epochs=epochs) if curves else []
-        results.write_run(row, factors=study.factors, curves=curves, weights=sampled, diagnostics=readings)
+        found = readings(run) if readings else reading_rows(run, epochs=epochs)
+        diagnostics = found if curves else []
+        results.write_run(row, factors=study.factors, curves=curves, weights=sampled, diagnostics=diagnostics)
         recorded.runs.append(row)
         recorded.curves[run.run_id], recorded.weights[run.run_id] = curves, sampled
     results.write_provenance(provenance_row(study) | (call or {}))
@@ -142,7 +145,7 @@ def weight_rows(run: Run, *, names: list[tuple[str, str]], epochs: int) -> list[
 
 
 def reading_rows(run: Run, *, epochs: int) -> list[Row]:
-    """What the gradient does over a step, gentler in bn."""
+    """What the gradient does over a step, gentler in bn, and the path of the weights, straighter there."""
     rng = np.random.default_rng([run.seed, len(run.cell.variant), epochs])
     turn = (0.1 if run.cell.variant == "bn" else 0.3) * float(np.exp(rng.normal(0.0, 0.1)))
     values: dict[tuple[str, float | None], float] = {
@@ -150,11 +153,15 @@ def reading_rows(run: Run, *, epochs: int) -> list[Row]:
         ("relative_change", 1.0): 1.5 * turn,
     }
     values |= {("smoothness_scaled", None): 100 * turn, ("loss_range", None): 0.2 * turn}
+    path: dict[tuple[str, float | None], float] = {
+        ("update_norm", None): 1.0,
+        ("displacement", None): 1 - turn,
+    }
+    path |= {("update_cosine", None): 0.5 - turn}
     return [
         {"epoch": epoch, "layer": "conv", "measure": measure, "channel": None, "step": step, "value": value}
-        for epoch in (1, 2, 4)
-        if epoch <= epochs
-        for (measure, step), value in values.items()
+        for epoch in range(1, epochs + 1)
+        for (measure, step), value in {**path, **(values if epoch in (1, 2, 4) else {})}.items()
     ]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from scipy import stats
 
 from harness.design.factor import Factor
+from harness.design.finding import Finding
 from harness.report.writing import write_report
 
 
@@ -45,9 +46,14 @@ def test_the_report_has_every_section_in_order(page: Any) -> None:
         "The gradient changes less over a step?",
         "The loss is smoother along the gradient?",
         "The loss varies less along the gradient?",
+        "The weights take a straighter path?",
+        "Successive updates point more in the same direction?",
         "Weights turn back less often?",
+        "The loss climbs less on its way down?",
         "Loss and accuracy over epochs",
         "When does it help?",
+        "Why: diagnostics on the probe",
+        "The loss landscape",
         "The way of two weights",
         "Methods",
         "Provenance",
@@ -131,20 +137,21 @@ def test_a_change_with_a_factor_is_a_contrast_of_each_seed(whole: Any, page: Any
 def test_each_table_says_in_which_family_its_p_is_adjusted(troubled_page: Any) -> None:
     captions = re.findall(r"<caption><span>(.*?)</span></caption>", troubled_page.source)
     adjusted = [caption for caption in captions if "adjusted p" in caption]
-    assert len(adjusted) == troubled_page.source.count(">Adjusted&nbsp;p</th>") == 8 + 4
+    assert len(adjusted) == troubled_page.source.count(">Adjusted\N{NO-BREAK SPACE}p</th>") == 11 + 4
     findings = [caption for caption in adjusted if "over the family" in caption]
     assert [caption.split("over the family ")[1] for caption in findings] == [
         *["primary, 3 tests."] * 3,
         "generalisation, 1 test.",
-        *["smoothness, 4 tests."] * 4,
+        *["smoothness, 3 tests."] * 3,
+        *["path, 4 tests."] * 4,
     ]
     # By level, by factor, by combination, diverged runs: none takes from the power of another.
     assert sum("over this table, a family of its own." in caption for caption in adjusted) == 4
 
 
 def test_a_finding_of_another_family_is_called_secondary(page: Any) -> None:
-    assert page.text.count("Secondary finding") == 5
-    gap = page.source[page.source.index('<section id="gap"') :]
+    assert page.text.count("Secondary finding") == 8
+    gap = page.source[page.source.index('<section id="finding-gap"') :]
     assert "Secondary finding" in gap[: gap.index("</section>")]
     answer = page.source[page.source.index('<section id="answer"') :]
     assert "gap" not in answer[: answer.index("</section>")]
@@ -188,10 +195,26 @@ def test_ids_are_unique_and_every_reference_meets_one(troubled_page: Any) -> Non
     assert set(referred) <= set(ids)
 
 
+def test_a_finding_may_bear_the_name_of_a_section(report_parts: Any, tmp_path: Path) -> None:
+    names = ("answer", "curves", "factors", "diverged", "diagnostics", "paths", "methods", "runs", "title")
+    findings = tuple(
+        Finding(name, claim=f"{name} is higher", endpoint="accuracy", better="higher") for name in names
+    )
+    study = report_parts.small_study(findings=findings, seeds=2)
+    page = report_parts.written(report_parts.record(study, tmp_path / "results"), tmp_path)
+    ids = page.values("id")
+    assert len(ids) == len(set(ids))
+    for name in names:
+        section = page.source[page.source.index(f'<section id="finding-{name}"') :]
+        assert f">{name.capitalize()} is higher?</h2>" in section[: section.index("</section>")]
+        assert f"#finding-{name}" in page.values("href")
+
+
 def test_every_drawing_states_in_words_what_it_shows(page: Any) -> None:
     drawings = [a for tag, a in page.tags if tag == "svg" and a.get("role") == "img"]
-    # Pairs and differences, runs at the threshold, curves, factors, paths.
-    assert len(drawings) == 8 * 2 + 1 + 3 * 2 + 2 + 2 * 2
+    # Pairs and differences, runs at the threshold, curves, factors, the gradient on the probe, paths with
+    # the bar of their colours.
+    assert len(drawings) == 11 * 2 + 1 + 3 * 2 + 2 + 3 + 2 * 2 + 1
     assert all(a.get("aria-labelledby") for a in drawings)
     title = next(text for text in page.texts if text.startswith("Paired seeds. test error at the last epoch"))
     assert title.endswith("The claim that test accuracy is higher: supported.")

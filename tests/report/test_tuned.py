@@ -64,19 +64,24 @@ def test_spaces_of_different_size_are_said() -> None:
     assert "plain 2 settings and bn 1 setting; the same budget" in fixed["What tuning leaves open"]
 
 
-def test_what_was_chosen_is_said_for_each_combination_with_its_failures() -> None:
+def test_what_was_chosen_is_told_for_each_combination_with_how_its_proposals_ended() -> None:
     cells = [Cell(variant, {"dropout": rate}) for rate in (0.0, 0.5) for variant in ("plain", "bn")]
     choices = [
         Choice(cells[0], {"lr": 0.1}, number=3, value=0.98765, ended={"completed": 18, "failed": 2}),
         Choice(cells[1], {"lr": 0.2}, number=0, value=None, ended={"diverged": 20}),
     ]
     factors = (Factor("dropout", (0.0, 0.5)),)
-    entries = told(Search(space={"lr": LR}), factors=factors, choices=tuple(choices))
-    assert "each variant at each combination of levels" in entries["Tuning"]
-    assert entries["Chosen"] == (
-        "plain, dropout = 0.0: lr = 0.1 (proposal 4 of 20, accuracy 0.9877; 18 completed and 2 failed); "
-        "bn, dropout = 0.0: lr = 0.2 (proposal 1 of 20, every proposal diverged; 20 diverged)"
-    )
+    search, settings = Search(space={"lr": LR}), {"validation": 0.2}
+    assert "each variant at each combination of levels" in told(search, factors=factors)["Tuning"]
+    study = small_study(search=search, settings=settings, factors=factors, choices=tuple(choices))
+    section = tell_tuning(study, None, palette=palette_of(study))
+    assert section is not None
+    assert [(row.variant, row.levels, row.values, row.proposal) for row in section.chosen] == [
+        ("plain", ("0.0",), ("0.1",), 4),
+        ("bn", ("0.0",), ("0.2",), 1),
+    ]
+    assert [plain_spaces(row.value) for row in section.chosen] == ["98.8 %", "–"]
+    assert [row.ended for row in section.chosen] == ["18 completed and 2 failed", "20 diverged"]
 
 
 def chosen(search: Search, **changes: Any) -> Study:

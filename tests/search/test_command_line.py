@@ -89,10 +89,11 @@ def test_a_tuned_study_from_start_to_report(study: str, project: Path) -> None:
     page = " ".join(Text((project / "reports" / "tuned.html").read_text()).words)
     assert "The settings of each variant were searched with the same budget: 12 proposals" in page
     assert "never measures the test images" in page
+    assert "How BatchNorm2d works" in page
     for variant in ("plain", "bn"):
         params = json.loads(chosen[variant]["params"])
-        settings = ", ".join(f"{name} = {value}" for name, value in params.items())
-        number = int(chosen[variant]["number"]) + 1
-        assert f"{variant}: {settings} (proposal {number} of 12, accuracy " in page
+        number, accuracy = int(chosen[variant]["number"]) + 1, 100 * float(chosen[variant]["value"])
+        settings = " ".join(str(value) for value in params.values())
+        assert f"{variant} {settings} {number} {accuracy:.1f} % " in page
     assert "Other runs" not in page
     assert "lr = 0.001 (learning rate)" not in page

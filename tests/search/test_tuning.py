@@ -22,6 +22,7 @@ from harness.runner.options import Options
 from harness.search import proposing
 from harness.search.recorded import resolve, runs_ahead
 from harness.search.tuning import run_tuned
+from harness.store.ledger import open_ledger
 from harness.store.results import Results
 from tests.search.conftest import run
 from tests.tables import assert_equal, frame
@@ -376,12 +377,12 @@ def test_what_lies_ahead_is_known_before_and_nothing_is_left_in_the_end(
     tuned_study: Study, tmp_path: Path
 ) -> None:
     results = Results(tmp_path / "tuned")
-    ahead = runs_ahead(tuned_study, results)
+    ahead = runs_ahead(tuned_study, results, ledger=open_ledger(tuned_study, results))
     assert [run.stage for run in ahead] == ["tuning"] * 24 + ["evaluation"] * 4
     with pytest.raises(InputError, match=r"has not chosen yet: 0 of 24 proposals[\s\S]*`harness run tuned`"):
         resolve(tuned_study, results)
     run(tuned_study, tmp_path)
-    assert runs_ahead(tuned_study, results) == []
+    assert runs_ahead(tuned_study, results, ledger=open_ledger(tuned_study, results)) == []
     assert len(resolve(tuned_study, results).choices) == 2
 
 

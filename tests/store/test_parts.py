@@ -1,4 +1,4 @@
-"""Edge: a table read file after file holds what it holds when read at once."""
+"""Edge: a table read part by part holds what it holds when read at once."""
 
 from __future__ import annotations
 
@@ -40,9 +40,10 @@ def rows_of(tables: list[pa.Table]) -> list[list[Row]]:
     return [table.select(["run_id", "epoch", "split", "loss"]).to_pylist() for table in tables]
 
 
-def test_each_file_gives_one_part_and_together_they_are_the_table(
-    results: Results, study: Study, row_of: RowOf
+def test_parts_are_files_and_together_they_are_the_table(
+    results: Results, study: Study, row_of: RowOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("harness.store.parts.ENOUGH_ROWS", 6)  # those of a run
     runs = study.runs("f" * 64)
     for run in runs[:8]:
         write(results, study, run, row_of)
@@ -60,6 +61,29 @@ def test_each_file_gives_one_part_and_together_they_are_the_table(
     assert len(found) == 12 * 6
     in_order = sorted(found, key=lambda row: row["run_id"])  # stable: rows of a run keep their order
     assert in_order == whole.select(["run_id", "epoch", "split", "loss"]).to_pylist()
+
+
+def test_small_files_are_put_together_until_they_have_enough_rows(
+    results: Results, study: Study, row_of: RowOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for run in study.runs("f" * 64):
+        write(results, study, run, row_of)
+    (whole,) = results.parts("curves")
+    monkeypatch.setattr("harness.store.parts.ENOUGH_ROWS", 5 * 6 - 1)
+    parts = list(results.parts("curves", coded=("run_id",)))
+    assert [len(part) for part in parts] == [5 * 6, 5 * 6, 2 * 6]
+    assert [row for rows in rows_of(parts) for row in rows] == rows_of([whole])[0]
+
+
+def test_files_that_do_not_fit_together_are_told(results: Results, study: Study, row_of: RowOf) -> None:
+    write(results, study, study.runs("f" * 64)[0], row_of)
+    results.shelf("curves").put({"other.1": 1}, pa.table({"run_id": ["other"], "loss": ["low"]}))
+    results.shelf("runs").put({"other.1": 1}, pa.table({"run_id": ["other"], "attempt": [1]}))
+    with pytest.raises(StoreError) as caught:
+        list(results.parts("curves"))
+    assert caught.value.received.startswith(f"the files in {results.folder / 'curves'} do not fit together:")
+    assert caught.value.rule == "a column has one type in all files of a table"
+    assert caught.value.remedy.startswith("give the factor another name")
 
 
 def test_parts_hold_the_wanted_runs_and_of_each_what_counts(
@@ -102,7 +126,8 @@ def test_damage_in_a_part_is_set_aside_and_told(results: Results, study: Study, 
     with pytest.raises(StoreError) as caught:
         list(results.parts("curves"))
     assert caught.value.received.startswith(f"a damaged file was met and set aside as {bad}.damaged (")
-    assert len(rows_of(list(results.parts("curves")))) == 11
+    (left,) = rows_of(list(results.parts("curves")))
+    assert len({row["run_id"] for row in left}) == 11
 
 
 def test_what_is_joined_between_two_parts_is_read_once(tmp_path: Path) -> None:

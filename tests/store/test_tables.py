@@ -10,6 +10,7 @@ from harness.store.tables import (
     CALIBRATIONS,
     DIAGNOSTICS,
     PROVENANCE,
+    SLICES,
     TABLES,
     TRIALS,
     WEIGHTS,
@@ -113,5 +114,18 @@ def test_a_diagnostic_says_where_and_when_it_was_measured() -> None:
     }
 
 
-def test_the_tables_of_a_study_are_seven() -> None:
-    assert TABLES == ("runs", "curves", "weights", "diagnostics", "trials", "calibrations", "provenance")
+def test_a_slice_says_whose_loss_it_is_and_where() -> None:
+    texts = ("run_id", "slice", "kind", "mode", "first_axis", "second_axis", "fingerprint", "call_id")
+    numbers = ("first", "second", "loss", "accuracy", "captured", "first_variance", "second_variance")
+    assert types(SLICES) == {
+        **dict.fromkeys(texts, TEXT),
+        **dict.fromkeys(("row", "column", "epoch", "images"), SMALL),
+        **dict.fromkeys(numbers, REAL),
+    }
+
+
+def test_the_tables_of_a_study_are_eight() -> None:
+    assert set(TABLES) == {
+        "runs", "curves", "weights", "diagnostics", "slices", "trials", "calibrations", "provenance",
+    }  # fmt: skip
+    assert len(TABLES) == 8

@@ -22,7 +22,7 @@ from harness.design.run import Run
 from harness.design.streams import stream
 from harness.models.building import build_model
 from harness.models.dropout import CounterDropout, set_position
-from harness.training import solo
+from harness.training import splits
 from harness.training.records import Records
 from harness.training.solo import train
 from tests.conftest import tiny_run
@@ -283,7 +283,7 @@ def test_the_images_of_a_split_are_freed_with_its_run(tiny: Dataset, monkeypatch
         copies.extend(weakref.ref(part.images) for part in divided)
         return divided
 
-    monkeypatch.setattr(solo, "split_anew", watched)
+    monkeypatch.setattr(splits, "split_anew", watched)
     train(replace(tiny_run(epochs=1), vary=("split",)), tiny, device=CPU)
     gc.collect()
     assert len(copies) == 2

@@ -1,0 +1,1 @@
+"""Edge: what each command does, a module each, and what it prints."""

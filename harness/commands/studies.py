@@ -1,0 +1,27 @@
+"""Edge: the study that a call names, with what the call changes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.design.loading import load_study
+from harness.design.overrides import with_overrides
+from harness.design.study import Study
+
+
+def declared_study(name: str, assignments: list[str] | None, seeds: int | None) -> Study:
+    """The study as this call wants it."""
+    return with_overrides(load_study(name), assignments=assignments or (), seeds=seeds)
+
+
+def resolved_study(
+    name: str, assignments: list[str] | None, seeds: int | None, *, results: Path, data_dir: Path | None
+) -> Study:
+    """The same with what its search chose, if it has one."""
+    declared = declared_study(name, assignments, seeds)
+    if declared.search is None:
+        return declared
+    from harness.search.recorded import resolve
+    from harness.store.results import Results
+
+    return resolve(declared, Results(results / declared.name), data_dir=data_dir)
