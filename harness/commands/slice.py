@@ -30,8 +30,9 @@ def measure_slices(
         typer.Option(
             "--plane",
             metavar="PLANE",
-            help="weights (the article's pair), weights:N (another), two weights joined by +, trajectory, "
-            "random, random:N, line, seeds. May be given again; default: weights, trajectory, random, line.",
+            help="weights (the article's pair), figure8 (the same, close), weights:N (another), two weights "
+            "joined by +, trajectory, random, random:N, line, seeds. May be given again; default: weights, "
+            "figure8, trajectory, random, line.",
         ),
     ] = None,
     modes: Annotated[

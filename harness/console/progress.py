@@ -70,7 +70,7 @@ class ProgressView:
         elif isinstance(event, Advanced):
             self._advance(event.images)
         elif isinstance(event, Damaged):
-            self._say(f"damaged, set aside as {event.path}: {event.reason}; its runs are missing now")
+            self._say(f"damaged, set aside as {event.path}: {event.reason}; that is missing now")
         elif isinstance(event, LeftOut):
             self._say(f"the worker {event.worker} is left out: {event.reason}")
         elif isinstance(event, Retried):

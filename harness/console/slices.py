@@ -14,6 +14,9 @@ from harness.design.study import Study
 if TYPE_CHECKING:  # it brings pandas
     from harness.findings.slices import Slice
 
+MODES = {"stale_running_statistics": "stale"}
+"""What is too long for a line of 80 characters, shorter."""
+
 
 def slices_table(slices: Sequence[Slice], *, runs: Mapping[str, Run], study: Study) -> Table:
     """A line a slice: whose it is, the loss at the end of training, how low and high it is on the grid.
@@ -35,7 +38,7 @@ def slices_table(slices: Sequence[Slice], *, runs: Mapping[str, Run], study: Stu
         losses = (one.end, *((one.finite.min(), one.finite.max()) if len(one.finite) else (math.nan,) * 2))
         table.add_row(
             one.name,
-            one.mode,
+            MODES.get(one.mode, one.mode),
             one.variant,
             *(str(run.cell.levels[factor.name]) for factor in study.factors),
             str(run.seed),

@@ -22,6 +22,9 @@ STALE = "stale_running_statistics"
 MODES = ("batch", "recalibrated", STALE)
 """Whose statistics batch norms take, the primary mode first; as `harness.landscape.modes` names them."""
 
+FIGURE_8 = "figure8"
+"""The slice over which the article's Figure 8 is drawn: its pair of weights no further than the path goes."""
+
 MOST_PAIRS = 3
 """Pairs of weights that are drawn beside the article's own: more would fill a report with anecdotes."""
 
@@ -141,7 +144,7 @@ def read_landscape(frames: StudyFrames, folder: Path) -> Landscape | None:
     order = [variant.name for variant in frames.study.variants]
     slices = read_slices(results, dict(sorted(owner.items(), key=lambda pair: order.index(pair[1]))))
     names = dict.fromkeys(one.name for one in slices)
-    left_out = tuple(name for name in names if _rank(name)[0] == 1)[MOST_PAIRS:]
+    left_out = tuple(name for name in names if _rank(name)[0] == 2)[MOST_PAIRS:]
     drawn = tuple(one for one in slices if one.name not in left_out)
     return Landscape(int(place["cell"]), int(place["seed"]), drawn, left_out)
 
@@ -168,8 +171,8 @@ def read_slices(results: Results, variants: Mapping[str, str]) -> list[Slice]:
 def _rank(name: str) -> tuple[int, int, str]:
     """Where a slice stands: what it is, then by its number, then by its name."""
     start, _, number = name.partition(":")
-    order = {"trajectory": 2, "random": 3, "line": 4, "seeds": 5}.get(start, 1)
-    return (0 if name == "weights" else order, int(number) if number.isdecimal() else 0, name)
+    order = {"weights": 0, FIGURE_8: 1, "trajectory": 3, "random": 4, "line": 5, "seeds": 6}.get(start, 2)
+    return (2 if number and order == 0 else order, int(number) if number.isdecimal() else 0, name)
 
 
 def _slice(rows: pd.DataFrame, *, variant: str) -> Slice:

@@ -20,9 +20,10 @@ RECALIBRATED = "recalibrated"
 STALE = "stale_running_statistics"
 """The stored running statistics, at weights that they were not estimated for.
 
-They reverse the verdict: where one weight has moved far, the activations outgrow the stored variance,
-and a network whose loss is 1.3 by its batch's statistics reads 570. Offered to show that, not to
-compare networks.
+They can reverse the verdict: where weights have moved far, the activations outgrow the stored variance.
+The article's network with batch norms, trained for 30 epochs, has a loss of 2.45 at most on the plane
+`random` by its batch's statistics, and of 87 by the stored ones (`harness slice article --plane random`,
+seed 0). Offered to show that, not to compare networks.
 """
 
 MODES = (BATCH, RECALIBRATED, STALE)

@@ -25,6 +25,9 @@ Extents = tuple[tuple[float, float], ...]
 MARGIN = 0.1
 """How much room a path has on each side, as a share of its own length along the axis."""
 
+LEAST_ROOM = 1e-4
+"""How much it has at least, in units of the axis: a weight of a dead channel never moves."""
+
 
 @dataclass(frozen=True, eq=False)
 class Plane:
@@ -247,9 +250,9 @@ def same_weights(weights: Weights, like: Weights) -> None:
 
 
 def roomy(path: Tensor) -> tuple[float, float]:
-    """Low and high end of an axis that hold a path [points] and leave it some room."""
+    """Low and high end of an axis that hold a path [points] and leave it some room, be it at rest."""
     low, high = float(path.min()), float(path.max())
-    room = MARGIN * (high - low)
+    room = max(MARGIN * (high - low), LEAST_ROOM)
     return low - room, high + room
 
 

@@ -61,9 +61,17 @@ def extents(plane: Plane, trajectory: Sequence[Weights]) -> Extents:
     Raises:
         InputError: weights that don't fit the plane's.
     """
+    return common_extents([plane.least, held(plane, trajectory)])
+
+
+def held(plane: Plane, trajectory: Sequence[Weights]) -> Extents:
+    """The extents that hold a trajectory, with a margin, and no more.
+
+    Raises:
+        InputError: weights that don't fit the plane's.
+    """
     path = project(plane, trajectory)
-    held = tuple(roomy(path[:, axis]) for axis in range(path.shape[1]))
-    return common_extents([plane.least, held])
+    return tuple(roomy(path[:, axis]) for axis in range(path.shape[1]))
 
 
 def common_extents(several: Sequence[Extents]) -> Extents:

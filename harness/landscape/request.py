@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.errors import InputError, nearest
 from harness.landscape.modes import BATCH, MODES
 from harness.landscape.planes import Plane, Weights, line, random_plane, trajectory_plane, weight_plane
+from harness.landscape.projection import held
 from harness.landscape.surface import IMAGES, POINTS
 from harness.models.places import drawn_pair
 
-USUAL = ("weights", "trajectory", "random", "line")
+USUAL = ("weights", "figure8", "trajectory", "random", "line")
 """What is measured where nothing is asked for."""
+
+FIGURE_8 = "figure8"
+"""The article's pair no further than its path goes, as the article's Figure 8 draws it."""
+
+FIGURE_8_POINTS = 25
+"""On each axis: its surface is drawn from the side, in facets."""
 
 BETWEEN_SEEDS = "seeds"
 """The line from a run's last weights to those of the next seed."""
@@ -21,8 +28,9 @@ BETWEEN_SEEDS = "seeds"
 _NUMBERED = re.compile(r"(?P<kind>weights|random):(?P<number>\d{1,6})")
 
 _RULE = (
-    "a plane is weights (the article's pair), weights:N (pair N of those drawn by name), two weights such as "
-    "conv3.weight:3,4,1,0+conv3.weight:3,8,1,0, random, random:N, trajectory, line, or seeds"
+    "a plane is weights (the article's pair), figure8 (the same no further than the path goes), weights:N "
+    "(pair N of those drawn by name), two weights such as conv3.weight:3,4,1,0+conv3.weight:3,8,1,0, random, "
+    "random:N, trajectory, line, or seeds"
 )
 
 
@@ -55,14 +63,18 @@ class Request:
             raise InputError(
                 f"mode {self.mode!r}", rule=f"one of {', '.join(MODES)}", remedy=nearest(self.mode, MODES)
             )
-        for what, count, usual in (("points", self.points, POINTS), ("images", self.images, IMAGES)):
+        points = FIGURE_8_POINTS if self.plane == FIGURE_8 else POINTS[self.kind]
+        for what, count, usual in (
+            ("points", self.points, points),
+            ("images", self.images, IMAGES[self.kind]),
+        ):
             if count == 0:
-                object.__setattr__(self, what, usual[self.kind])
+                object.__setattr__(self, what, usual)
             elif count < 2:
                 raise InputError(
                     f"{what} = {count}",
                     rule="a slice has two points or more on each axis, and a probe of two images or more",
-                    remedy=f"leave it out for {usual[self.kind]}",
+                    remedy=f"leave it out for {usual}",
                 )
 
     @property
@@ -101,6 +113,9 @@ def plane_for(request: Request, path: Sequence[Weights], *, next_seed: Weights |
         return trajectory_plane(path)
     if request.kind == "random":
         return random_plane(last, number=int(numbered["number"]) if numbered else 0)
+    if request.plane == FIGURE_8:
+        plane = weight_plane(last)
+        return replace(plane, least=held(plane, path))
     if numbered:
         return weight_plane(last, pair=drawn_pair(last, number=int(numbered["number"])))
     return weight_plane(last, pair=_named_pair(request.plane))

@@ -42,5 +42,6 @@ def log_axis(axes: Axes, low: float, high: float, *, which: Literal["x", "y"] = 
 
 
 def plain(value: float) -> str:
-    """A number as short as it is exact: 0.05, 3, 1e−06."""
-    return f"{value:.3g}".replace("-", "−")
+    """A number as short as three digits allow, above a thousand a whole one: 0.05, 3, 3,000, 1e−06."""
+    text = f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
+    return text.replace("-", "−")

@@ -112,7 +112,7 @@ def _panel(budgets: Budgets, measure: str, *, metric: str, palette: Palette) -> 
 
 def _paint(axes: Axes, rows: pd.DataFrame, measure: str, metric: str, palette: Palette) -> None:
     scale = 100 if metric == "accuracy" else 1
-    for i, (name, course) in enumerate(rows.groupby("variant", sort=False)):
+    for name, course in rows.groupby("variant", sort=False):
         colour, budget = palette.light(str(name)), course["budget"]
         if measure == EXPECTED:
             low, high = course["low"] * scale, course["high"] * scale
@@ -122,8 +122,9 @@ def _paint(axes: Axes, rows: pd.DataFrame, measure: str, metric: str, palette: P
             course[measure] * scale,
             color=colour,
             linewidth=2.2,
-            linestyle="-" if i else (0, (4, 1.5)),
-            zorder=2 if i else 3,  # dashes are seen on an equal line, and not below it
+            linestyle=palette.dash(str(name)),
+            # Dashes are seen on an equal line, and not below it.
+            zorder=3 if name == palette.baseline else 2,
             drawstyle="default" if measure == EXPECTED else "steps-post",
         )
     axes.set_title(f"{HEADINGS[measure]}{', %' if scale == 100 else ''}")

@@ -12,7 +12,8 @@ from harness.report.entries import Entry
 from harness.report.palette import Palette
 from harness.report.panels import Picture
 from harness.report.probe import EQUAL_LOSS, probe_picture, rows_of
-from harness.report.words import NOTHING, listed, number, percent
+from harness.report.slices import share
+from harness.report.words import NOTHING, listed, number
 
 SOURCE = "Santurkar et al. 2018, How Does Batch Normalization Help Optimization?"
 
@@ -172,7 +173,7 @@ def _progress(probed: Probed, epoch: int) -> str:
         found[measure] = here.mean(axis=1)
     return listed(
         f"{name} at a loss of {found['loss'][name]:.3g}, with steps of "
-        f"{percent(found['update_to_weight'][name], 2)} of the weights' length"
+        f"{share(found['update_to_weight'][name])} of the weights' length"
         for name in probed.drawn
         if name in found["loss"] and name in found["update_to_weight"]
     )

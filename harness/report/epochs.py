@@ -47,16 +47,11 @@ def paint_lines(
             middle,
             color=colour,
             linewidth=2.2,
-            linestyle=dash_of(name, palette),
+            linestyle=palette.dash(name),
             marker=marker,
             ms=4,
         )
     axes.set_ylim(low, high)
-
-
-def dash_of(name: str, palette: Palette) -> str | tuple[int, tuple[float, float]]:
-    """How the line of a variant is drawn: the baseline's dashed, in whatever order they are declared."""
-    return (0, (4, 1.5)) if name == palette.baseline else "-"
 
 
 def set_heights(axes: Axes, values: pd.Series, *, logarithmic: bool) -> None:

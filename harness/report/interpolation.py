@@ -62,8 +62,8 @@ def _line_panel(name: str, slices: Sequence[Slice], palette: Palette) -> Panel:
 
 def _paint_line(axes: Axes, slices: Sequence[Slice], palette: Palette) -> None:
     scale = loss_scale([*(one.loss for one in slices), *(one.path["loss"] for one in slices)])
-    for number, one in enumerate(slices):
-        colour, dash = palette.light(one.variant), "-" if number else (0, (4, 1.5))
+    for one in slices:
+        colour, dash = palette.light(one.variant), palette.dash(one.variant)
         heights = np.where(np.isfinite(one.loss[:, 0]), np.maximum(one.loss[:, 0], scale.low), math.nan)
         axes.plot(one.first, heights, color=colour, linewidth=2.2, linestyle=dash)
         axes.plot(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.findings.slices import STALE, Landscape, Slice
+from harness.findings.slices import FIGURE_8, STALE, Landscape, Slice
 from harness.report.interpolation import line_picture
 from harness.report.palette import Palette
 from harness.report.panels import Picture
@@ -40,8 +40,8 @@ SOURCE = (
 
 WARNING = (
     "These pictures are here to warn of them. Away from (0, 0) batch norms divide by statistics that belong "
-    "to other weights: the activations outgrow them, and the same network can read 1.3 by its batch and 570 "
-    "like this. That reverses verdicts: compare no variants by these pictures."
+    "to other weights, and the activations outgrow them. That can reverse verdicts: compare no variants by "
+    "these pictures."
 )
 
 READING = (
@@ -127,8 +127,26 @@ def describe_landscape(landscape: Landscape, *, levels: str, palette: Palette) -
             scenes.append(Scene(_heading(sound[0]), "", _pictures(f"slice-{number}", sound, palette)))
         if stale:
             heading = f"{_heading(stale[0])}, with stale running statistics, which reverse verdicts"
-            scenes.append(Scene(heading, WARNING, _pictures(f"slice-{number}-stale", stale, palette)))
+            warning = " ".join([WARNING, *_misread(stale, sound)])
+            scenes.append(Scene(heading, warning, _pictures(f"slice-{number}-stale", stale, palette)))
     return LandscapeSection(_where(landscape, levels), scenes, [_row(one) for one in landscape.slices])
+
+
+def _misread(stale: Sequence[Slice], sound: Sequence[Slice]) -> list[str]:
+    """How far stale statistics lead astray here, a sentence a variant; none where there is no batch norm."""
+    by_batch = {one.variant: one for one in sound if one.mode == "batch"}
+    pairs = [(one, by_batch[one.variant]) for one in stale if one.variant in by_batch]
+    return [
+        f"Here the loss of {one.variant} reads up to {loss(_largest(one))} like this, and up to "
+        f"{loss(_largest(other))} by the images' own statistics."
+        for one, other in pairs
+        if not math.isclose(_largest(one), _largest(other), rel_tol=1e-3)
+    ]
+
+
+def _largest(one: Slice) -> float:
+    """The largest loss on the grid, infinite where it is not finite somewhere."""
+    return float(np.where(np.isfinite(one.loss), one.loss, math.inf).max())
 
 
 def _where(landscape: Landscape, levels: str) -> str:
@@ -144,15 +162,17 @@ def _where(landscape: Landscape, levels: str) -> str:
 def _pictures(name: str, slices: Sequence[Slice], palette: Palette) -> tuple[Picture, ...]:
     if len(slices[0].axes) == 1:
         return (line_picture(name, slices, palette=palette),)
-    flat = plane_picture(name, slices, palette=palette)
-    primary = [one for one in slices if one.name == "weights" and one.mode == "batch" and len(one.path)]
-    return (flat, solid_picture(f"{name}-solid", primary, palette=palette)) if primary else (flat,)
+    if slices[0].name == FIGURE_8:
+        return (solid_picture(name, slices, palette=palette),)
+    return (plane_picture(name, slices, palette=palette),)
 
 
 def _heading(one: Slice) -> str:
     kind, _, number = one.name.partition(":")
     if one.name == "weights":
         return "The article's two weights"
+    if one.name == FIGURE_8:
+        return "The article's Figure 8"
     if one.kind == "weights":
         drawn = f", pair {number} of those drawn" if kind == "weights" else ""
         return f"Weights {axis_label(one, 0)} and {axis_label(one, 1)}{drawn}"
@@ -175,6 +195,6 @@ def _row(one: Slice) -> SliceRow:
         variance=" and ".join(share(part) for part in one.variance) or NOTHING,
         end=loss(one.end),
         least=loss(finite.min()) if len(finite) else NOTHING,
-        largest=loss(np.where(np.isfinite(one.loss), one.loss, math.inf).max()),
+        largest=loss(_largest(one)),
         low_share=share(one.low_share),
     )

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from harness.design.study import Study
 from harness.findings.analysis import Analysis
 from harness.findings.budgets import tuning_budgets
+from harness.findings.slices import FIGURE_8
 from harness.models.example import Walkthrough
 from harness.report.curves import curves_picture, measure_curves
 from harness.report.diagnostics import Diagnostics, describe_diagnostics
@@ -74,7 +75,7 @@ def compose(found: Analysis, *, words: Sequence[str], walkthrough: Walkthrough |
     palette = palette_of(study)
     curves, landscape = measure_curves(frames), found.landscape
     cell, seed = (landscape.cell, landscape.seed) if landscape else (0, 0)
-    surface = landscape is not None and "weights" in landscape.names
+    surface = landscape is not None and FIGURE_8 in landscape.names
     paths, levels = trace_paths(frames, cell=cell, seed=seed), _in_words(frames.cells[cell])
     return Report(
         study=study,

@@ -72,6 +72,10 @@ class Palette:
         """The colour in which figures draw a variant."""
         return self.variants[variant].light
 
+    def dash(self, variant: str) -> str | tuple[int, tuple[float, float]]:
+        """How figures draw a variant's line: the baseline's dashed, in whatever order they are declared."""
+        return (0, (4, 1.5)) if variant == self.baseline else "-"
+
 
 def palette_of(study: Study) -> Palette:
     """A grey-blue for the baseline, a colour of its own for every other variant."""

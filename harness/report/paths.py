@@ -116,7 +116,8 @@ def paths_picture(
         "above: their values after each epoch, from start (ring: the untrained network) to end (square), "
         "coloured by the loss on the training images in that epoch. The colours are the same for all "
         f"variants, the axes are not. {height}This is one pair of weights of one seed: an anecdote. The "
-        "finding on the smoothness of the descent rests on all sampled weights of all seeds."
+        "finding on the smoothness of the descent rests on the gradients by all convolution weights of all "
+        "seeds."
     )
     bar = draw_bar("paths-bar", scale, label="Loss on the training images, logarithmic", palette=palette)
     return Picture("paths", tuple(panels), caption, bar=bar)

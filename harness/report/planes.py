@@ -66,12 +66,13 @@ def solid_picture(name: str, slices: Sequence[Slice], *, palette: Palette) -> Pi
     scale = loss_scale([*(one.loss for one in slices), *(one.path["loss"] for one in slices)])
     panels = [_solid_panel(f"{name}-{number}", one, scale, palette) for number, one in enumerate(slices)]
     caption = (
-        f"The same over {axis_label(slices[0], 0)} (wx) and {axis_label(slices[0], 1)} (wy) with the loss "
-        "as height, as the article's Figure 8 draws it, on a logarithmic axis that all variants share. The "
-        "line is the loss of the whole network after each epoch. The surface is that of the trained "
-        "network, so only the end of the path (square) lies on it: before, all other weights were others, "
-        "too, and the loss with them. Where line and surface lie far apart, these two weights are not what "
-        "brought the loss down."
+        f"The article's two weights, {axis_label(slices[0], 0)} (wx) and {axis_label(slices[0], 1)} (wy), "
+        "from the trained network at (0, 0) no further than the paths go, in norms of their filter. Height "
+        f"is the loss on {images(slices)}, on a logarithmic axis that all variants share. The line is the "
+        "whole network after each epoch, from the ring to the square. The surface is what the trained "
+        "network would lose with other values of these two weights alone: only the end of the line lies on "
+        "it, for before, all other weights were others, too. Where line and surface lie far apart, these "
+        "two weights are not what brought the loss down."
     )
     return Picture(name, tuple(panels), caption)
 

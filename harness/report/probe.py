@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLoc
 from harness.findings.diagnoses import WHOLE
 from harness.findings.probe import Probed, means_over_seeds, over_layers
 from harness.report.axes import log_axis
-from harness.report.epochs import dash_of, paint_lines, set_heights
+from harness.report.epochs import paint_lines, set_heights
 from harness.report.palette import PAPER, Palette
 from harness.report.panels import Panel, Picture, draw_panel
 from harness.report.words import INTERVAL, count, listed, sentence
@@ -179,7 +179,7 @@ def _paint_over_loss(
         axes.plot(*own, color=colour, linewidth=0.6, alpha=0.3)
         below, above = (line[side].fillna(line["mean"]).clip(low, high) for side in ("low", "high"))
         axes.vlines(line["loss"], below, above, color=colour, linewidth=4, alpha=0.25)
-        dash = dash_of(name, palette)
+        dash = palette.dash(name)
         axes.plot(line["loss"], line["mean"], color=colour, linewidth=2.2, linestyle=dash, marker="o", ms=4)
     axes.set_ylim(low, high)
     span = float(loss.min().min()), float(loss.max().max())

@@ -89,7 +89,7 @@ def _caption(found: list[Survival]) -> str:
 def _paint(axes: Axes, found: list[Survival], palette: Palette) -> None:
     end = float(found[0].end)
     edge = end * 1.05  # so that the last step and its band are seen
-    for i, one in enumerate(found):
+    for one in found:
         colour = palette.light(one.variant)
         # The steps begin with all runs at epoch 0 and go on level to the edge.
         epochs = np.concatenate(([0.0], one.curve.times, [edge]))
@@ -98,7 +98,7 @@ def _paint(axes: Axes, found: list[Survival], palette: Palette) -> None:
         )
         below, above = np.where(np.isnan(low), shares, low), np.where(np.isnan(high), shares, high)
         axes.fill_between(epochs, below, above, step="post", color=colour, alpha=0.16, linewidth=0)
-        dash = "-" if i else (0, (4, 1.5))
+        dash = palette.dash(one.variant)
         axes.step(epochs, shares, where="post", color=colour, linewidth=2.2, linestyle=dash)
         if one.censored:
             axes.plot([end], [shares[-1]], "+", color=colour, ms=9, mew=1.8, zorder=4)

@@ -101,7 +101,7 @@ class Retried:
 
 @dataclass(frozen=True)
 class Damaged:
-    """A file of results was damaged and is set aside; its runs are missing now.
+    """A file of results was damaged and is set aside; what it held is missing now.
 
     Attributes:
         path: where it lies now.

@@ -67,9 +67,11 @@ def damage_told(damages: Sequence[Damage], *, study: str) -> StoreError:
     named = [f"{damage.path} ({damage.reason})" for damage in damages[:_MOST_NAMED]]
     more = [f"{len(damages) - _MOST_NAMED} more"] if len(damages) > _MOST_NAMED else []
     was = "a damaged file was" if len(damages) == 1 else f"{len(damages)} damaged files were"
+    again = "`harness run {}` trains missing runs again"
+    if all(damage.path.parent.name == "slices" for damage in damages):
+        again = "`harness slice {}` measures missing slices again"
     return StoreError(
         f"{was} met and set aside as {', '.join([*named, *more])}",
         rule="a file of results agrees with its checksums; else it is renamed, and what it held is missing",
-        remedy=f"`harness run {study}` trains missing runs again; or call this again, to do without what "
-        "was lost",
+        remedy=f"{again.format(study)}; or call this again, to do without what was lost",
     )

@@ -9,7 +9,7 @@ from torch import Tensor
 from harness.errors import InputError
 from harness.landscape.planes import line, random_plane, trajectory_plane, weight_plane
 from harness.landscape.request import USUAL, Request, plane_for
-from harness.models.places import drawn_pair
+from harness.models.places import article_pair, drawn_pair
 from tests.landscape.nets import article_net, weights_of
 
 PAIR = ("conv2.weight:1,0,2,2", "conv1.weight:0,0,1,1")
@@ -31,6 +31,7 @@ def path_of(epochs: int = 4) -> list[dict[str, Tensor]]:
     ("text", "kind", "points", "images"),
     [
         ("weights", "weights", 51, 2048),
+        ("figure8", "weights", 25, 2048),
         ("weights:12", "weights", 51, 2048),
         ("+".join(PAIR), "weights", 51, 2048),
         ("random", "random", 21, 512),
@@ -65,6 +66,25 @@ def test_a_request_means_the_plane_of_its_name() -> None:
         assert (found.kind, found.axes, found.least) == (plane.kind, plane.axes, plane.least), text
         for mine, theirs in zip(found.directions, plane.directions, strict=True):
             assert all(torch.equal(mine[name], theirs[name]) for name in theirs.keys() | mine.keys()), text
+
+
+def test_figure_8_goes_as_far_as_the_path_and_a_tenth_more() -> None:
+    path = path_of()
+    place, other = article_pair(path[-1])
+    plane = plane_for(Request("figure8"), path)
+    assert plane.axes == (place, other)
+    for axis, text in enumerate((place, other)):
+        layer, _, numbers = text.partition(":")
+        index = tuple(int(number) for number in numbers.split(","))
+        norm = path[-1][layer][index[0]].norm()
+        steps = [float((weights[layer][index] - path[-1][layer][index]) / norm) for weights in path]
+        room = 0.1 * (max(steps) - min(steps))
+        assert plane.least[axis] == pytest.approx((min(steps) - room, max(steps) + room), rel=1e-5)
+
+
+def test_figure_8_of_weights_that_rest_has_an_extent_still() -> None:
+    path = [path_of()[0]] * 3
+    assert plane_for(Request("figure8"), path).least == ((-1e-4, 1e-4), (-1e-4, 1e-4))
 
 
 def test_only_the_line_between_seeds_has_no_room_for_the_runs_own_way() -> None:

@@ -111,8 +111,8 @@ def test_the_caution_tells_how_far_each_variant_had_come(section: Diagnostics) -
     assert "a network that hardly moves looks smooth" in text
     assert "only where its lines share a loss, like is compared with like" in text
     mean = sum(1 + seed / 8 for seed in range(6)) / 6
-    assert f"After epoch 1: plain at a loss of {mean:.3g}, with steps of {mean:.2f} %" in text
-    assert f"bn at a loss of {2 * mean / 4:.3g}, with steps of {2 * mean / 4:.2f} %" in text
+    assert f"After epoch 1: plain at a loss of {mean:.3g}, with steps of {mean:.3g} %" in text
+    assert f"bn at a loss of {2 * mean / 4:.3g}, with steps of {2 * mean / 4:.3g} %" in text
 
 
 def test_eight_panels_say_in_words_what_they_show(section: Diagnostics) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -63,6 +64,11 @@ def cut(
     return Slice(**(given | changes))
 
 
+def close(variant: str, **changes: Any) -> Slice:
+    """The same two weights, as the article's Figure 8 has them."""
+    return cut(variant, "figure8", **({"kind": "weights"} | changes))
+
+
 def line(variant: str, values: list[float], *, name: str = "line", **changes: Any) -> Slice:
     """The loss from −0.25 to 1.25."""
     ticks = np.linspace(-0.25, 1.25, len(values))
@@ -93,7 +99,7 @@ def facets_of(svg: str) -> int:
 
 
 def test_all_variants_share_one_scale_of_colours_with_one_bar() -> None:
-    ((flat, _),) = (
+    ((flat,),) = (
         scene.pictures
         for scene in told(cut("plain", loss=lambda *_: 0.01), cut("bn", loss=lambda *_: 4.0)).scenes
     )
@@ -179,7 +185,7 @@ def test_the_path_ends_in_a_square_where_the_trained_network_is() -> None:
 
 
 def test_what_a_picture_shows_is_said_in_words() -> None:
-    plain, _ = told(cut("plain"), cut("bn", loss=lambda a, b: 0.125 + abs(a + b) / 1000)).scenes[0].pictures
+    (plain,) = told(cut("plain"), cut("bn", loss=lambda a, b: 0.125 + abs(a + b) / 1000)).scenes[0].pictures
     title = title_of(plain.panels[0])
     assert title.startswith(
         f"plain: holds 0.00302{PERCENT} of the displacement. The loss on 2,048 training images"
@@ -204,7 +210,7 @@ def test_where_the_loss_is_not_finite_a_panel_is_hatched_and_the_caption_says_so
     def overflowing(a: float, b: float) -> float:
         return math.inf if a == 1 else math.nan if (a, b) == (-1, -1) else bowl(a, b)
 
-    flat, _ = told(cut("plain"), cut("bn", loss=overflowing)).scenes[0].pictures
+    (flat,) = told(cut("plain"), cut("bn", loss=overflowing)).scenes[0].pictures
     whole, holed = (panel.svg.count("stroke:var(--muted);stroke-width:0.8") for panel in flat.panels)
     assert holed > whole + 20
     assert "Hatched: the loss is not finite (bn at 6 of 25 points)." in flat.caption
@@ -217,12 +223,16 @@ def test_where_the_loss_is_not_finite_a_panel_is_hatched_and_the_caption_says_so
     )
 
 
-def test_the_article_s_pair_has_a_surface_with_the_path_over_it_and_no_other_plane_has() -> None:
-    section = told(cut("plain"), cut("bn"), cut("plain", "weights:1"), cut("plain", "random"))
-    assert [len(scene.pictures) for scene in section.scenes] == [2, 1, 1]
-    solid = section.scenes[0].pictures[1]
+def test_figure_8_is_a_surface_with_the_path_over_it_and_no_other_plane_is() -> None:
+    section = told(cut("plain"), close("plain"), close("bn"), cut("plain", "random"))
+    assert [scene.heading for scene in section.scenes] == [
+        "The article's two weights", "The article's Figure 8", "Two random directions",
+    ]  # fmt: skip
+    assert [len(scene.pictures) for scene in section.scenes] == [1, 1, 1]
+    solid = section.scenes[1].pictures[0]
     assert [facets_of(panel.svg) for panel in solid.panels] == [16, 16]
-    assert "over conv3 3,4,1,0 (wx) and conv3 3,8,1,0 (wy)" in solid.caption
+    assert "conv3 3,4,1,0 (wx) and conv3 3,8,1,0 (wy)" in solid.caption
+    assert "2,048 training images" in solid.caption
     assert "Over 2 epochs the loss of the whole network goes from 2.5 to 0.125." in title_of(solid.panels[0])
 
 
@@ -231,16 +241,17 @@ def test_a_surface_has_a_facet_between_any_four_finite_points() -> None:
         return math.nan if (a, b) == (0.5, 0.5) else bowl(a, b)
 
     whole, less = (
-        told(cut("plain", loss=loss)).scenes[0].pictures[1].panels[0].svg for loss in (bowl, holed)
+        told(close("plain", loss=loss)).scenes[0].pictures[0].panels[0].svg for loss in (bowl, holed)
     )
     assert (facets_of(whole), facets_of(less)) == (16, 12)
-    fine = cut("plain", first=np.linspace(-1, 1, 51), second=np.linspace(-1, 1, 51))
-    svg = told(fine).scenes[0].pictures[1].panels[0].svg
+    fine = close("plain", first=np.linspace(-1, 1, 51), second=np.linspace(-1, 1, 51))
+    svg = told(fine).scenes[0].pictures[0].panels[0].svg
     assert facets_of(svg) == 24 * 24
 
 
 def test_statistics_estimated_anew_stand_below_and_stale_ones_apart_with_a_warning() -> None:
     slices = [cut(variant, mode=mode) for mode in MODES for variant in ("plain", "bn")]
+    slices[-1] = cut("bn", mode=STALE, loss=lambda a, b: 20 * bowl(a, b))
     section = told(*slices)
     sound, stale = section.scenes
     heads = [title_of(panel).split(". ")[0] for panel in sound.pictures[0].panels]
@@ -249,7 +260,11 @@ def test_statistics_estimated_anew_stand_below_and_stale_ones_apart_with_a_warni
     assert heads == [f"plain{held}", f"bn{held}", f"plain{anew}", f"bn{anew}"]
     assert sound.warning == ""
     assert stale.heading.endswith("with stale running statistics, which reverse verdicts")
-    assert "can read 1.3 by its batch and 570 like this" in stale.warning
+    assert "compare no variants by these pictures" in stale.warning
+    # 20 × 3.125 at the corners.
+    told_apart = "the loss of bn reads up to 62.5 like this, and up to 3.12 by the images' own statistics."
+    assert told_apart in stale.warning
+    assert "the loss of plain" not in stale.warning
     assert "by the running statistics of the trained network" in stale.pictures[0].caption
     assert "by the images' own statistics" in sound.pictures[0].caption
     assert len(stale.pictures) == 1
@@ -335,10 +350,10 @@ def test_pictures_are_small_and_the_same_each_time() -> None:
     rough = cut(
         "bn", loss=lambda a, b: math.exp(math.sin(9 * a) + math.cos(11 * b * a)), first=ticks, second=ticks
     )
-    flat, solid = told(rough).scenes[0].pictures
-    assert len(flat.panels[0].svg) < 150_000
-    assert len(solid.panels[0].svg) < 150_000
-    assert told(rough) == told(rough)
+    section = told(rough, replace(rough, name="figure8"))
+    for scene in section.scenes:
+        assert len(scene.pictures[0].panels[0].svg) < 150_000
+    assert told(rough, replace(rough, name="figure8")) == section
 
 
 def test_a_bar_marks_round_losses() -> None:
@@ -350,7 +365,7 @@ def test_a_bar_marks_round_losses() -> None:
 def slice_rows(run_id: str, name: str) -> list[dict[str, Any]]:
     """A plane of 3 × 3 points with a path of two epochs."""
     shared = {
-        "run_id": run_id, "slice": name, "kind": name, "mode": "batch", "images": 512, "captured": 0.25,
+        "run_id": run_id, "slice": name, "kind": "weights", "mode": "batch", "images": 512, "captured": 0.25,
         "first_axis": "conv3.weight:3,4,1,0", "second_axis": "conv3.weight:3,8,1,0",
     }  # fmt: skip
     grid = [
@@ -367,7 +382,7 @@ def drawings_of(page: Any, section: str) -> list[str]:
     return re.findall(r'role="img" aria-labelledby="([\w-]+)-title"', source[: source.index("</section>")])
 
 
-@pytest.mark.parametrize("name", ["weights", "random"])
+@pytest.mark.parametrize("name", ["figure8", "weights"])
 def test_the_report_draws_the_slices_and_the_path_s_height_once(
     report_parts: Any, tmp_path: Path, name: str
 ) -> None:
@@ -379,11 +394,10 @@ def test_the_report_draws_the_slices_and_the_path_s_height_once(
         Results(recorded.folder).write_slice(slice_rows(run_id, name))
     page = report_parts.written(recorded, tmp_path)
     assert "The loss landscape" in [text for _, text in page.headings]
-    flat = ["slice-0-bar", "slice-0-0", "slice-0-1"]
-    solid = ["slice-0-solid-0", "slice-0-solid-1"]
-    assert drawings_of(page, "landscape") == (flat + solid if name == "weights" else flat)
+    drawn = ["slice-0-0", "slice-0-1"]
+    assert drawings_of(page, "landscape") == (drawn if name == "figure8" else ["slice-0-bar", *drawn])
     heights = [drawing for drawing in drawings_of(page, "paths") if "3d" in drawing]
-    assert len(heights) == (0 if name == "weights" else 2)
+    assert len(heights) == (0 if name == "figure8" else 2)
     assert "Drawn are the runs of seed 1." in page.text
     for run_id in sliced:  # the paths are those of the same runs
         wx, wy = (

@@ -161,6 +161,21 @@ def test_a_reader_is_told_what_was_lost_and_what_to_do_and_can_go_on(record: Rec
     assert len(open_ledger(study, results).unfinished(retry_failed=False)) == 9
 
 
+def test_a_damaged_slice_is_told_with_the_command_that_measures_it_again(record: Record) -> None:
+    results = record()
+    for row, name in enumerate(("line", "random")):
+        results.write_slice([{"run_id": "a", "slice": name, "mode": "batch", "row": row, "loss": 0.5}])
+    bad, whole = sorted((results.folder / "slices").iterdir())
+    bad.write_bytes(bad.read_bytes()[:-20])
+    with pytest.raises(StoreError, match="it held what `slices` says of 1 slice") as caught:
+        results.read("slices")
+    assert caught.value.remedy.startswith("`harness slice small` measures missing slices again; ")
+    table = results.read("slices")
+    assert table is not None
+    assert table.num_rows == 1
+    assert whole.exists()
+
+
 @pytest.mark.parametrize("call", ["runs", "ledger", "members"])
 def test_every_way_of_reading_sets_damaged_footers_aside(record: Record, study: Study, call: str) -> None:
     results = record()

@@ -406,6 +406,21 @@ def test_tables_of_searches_are_taken_from_who_has_more_of_them(
     assert sorted(path.name for path in (into / "trials").iterdir()) == [f"{n}.parquet" for n in "abc"]
 
 
+def test_slices_of_several_machines_are_brought_together(
+    record: Record, study: Study, tmp_path: Path
+) -> None:
+    runs = study.runs(SHA)
+    sources = [record("one", runs[:5]), record("two", runs[5:])]
+    for folder, run in zip(sources, (runs[0], runs[6]), strict=True):
+        for row, mode in enumerate(("batch", "recalibrated")):
+            cut = {"run_id": run.run_id, "slice": "line", "mode": mode, "row": row, "loss": 0.5}
+            Results(folder).write_slice([cut])
+    into = tmp_path / "results" / "small"
+    merge_folders(sources, into=into)
+    found = sorted((row["run_id"], row["mode"]) for row in rows_of(into, "slices"))
+    assert found == sorted((run.run_id, m) for run in (runs[0], runs[6]) for m in ("batch", "recalibrated"))
+
+
 def test_folders_that_do_not_fit_together_are_refused(
     record: Record, study: Study, tmp_path: Path, row_of: RowOf
 ) -> None:
