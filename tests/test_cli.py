@@ -368,7 +368,7 @@ def test_slice_measures_the_loss_along_planes_and_tells_it(harness: Harness) -> 
     assert "left out: trajectory of " in again.err  # one epoch makes no plane
     rows = harness("export", "tiny", "slices")
     assert rows.status == 0
-    assert len(rows.out.splitlines()) == 1 + 4 * (3 + 2) + 2 * (2 * (3 * 3 + 2) + (3 + 2))
+    assert len(rows.out.splitlines()) == 1 + 4 * (3 + 2) + 2 * (3 * (3 * 3 + 2) + (3 + 2))
 
 
 def test_only_has_a_finished_run_keep_its_weights(harness: Harness, project: Path) -> None:

@@ -75,7 +75,7 @@ def call(project: Path) -> Iterator[subprocess.Popen[str]]:
         (signal.SIGINT, 130),
         pytest.param(signal.SIGTERM, 143, marks=pytest.mark.faults),
         pytest.param(signal.SIGHUP, 129, marks=pytest.mark.faults),
-        (signal.SIGKILL, -9),
+        pytest.param(signal.SIGKILL, -9, marks=pytest.mark.faults),  # test_kills.py has some, too
     ],
 )
 def test_a_call_that_is_ended_leaves_no_process_and_no_lock_and_the_next_goes_on(

@@ -256,7 +256,7 @@ def test_a_plane_that_a_run_does_not_have_is_refused_unless_nobody_asked_for_it(
         sliced(short, tmp_path, asked("trajectory"))
     said: list[str] = []
     told = sliced(short, tmp_path, asked(*USUAL, points=3), said=said, lenient=True)
-    assert {one.name for one in told} == {"weights", "random", "line"}
+    assert {one.name for one in told} == {"weights", "figure8", "random", "line"}
     assert said[0].startswith("left out: trajectory of ")
     with pytest.raises(InputError, match=r"weight 'conv9\.weight:0,0,0,0'"):
         sliced(short, tmp_path, asked("conv9.weight:0,0,0,0+conv1.weight:0,0,0,0"))
