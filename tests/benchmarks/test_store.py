@@ -57,8 +57,10 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wide(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the study `wide.py` and, in `results`, all of its runs but three."""
+    if not request.config.getoption("benchmark_enable"):
+        pytest.skip("takes half a minute: `nox -s bench` runs it")
     folder = tmp_path_factory.mktemp("wide")
     (folder / "wide.py").write_text(DECLARATION)
     study = load_study(str(folder / "wide.py"))
