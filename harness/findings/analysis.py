@@ -12,6 +12,7 @@ from harness.findings.calibration import Calibration, last_calibration
 from harness.findings.cells import effect_by_cell
 from harness.findings.contrasts import Contrast, compare
 from harness.findings.divergence import Divergence, diverged_by_cell, divergence
+from harness.findings.excerpt import MOST_RUNS, excerpt
 from harness.findings.frames import StudyFrames, load_frames
 from harness.findings.interactions import Interaction, interactions
 from harness.findings.layers import CODED, READ
@@ -67,8 +68,8 @@ def analyse(study: Study, folder: Path, *, data_dir: Path | None = None) -> Anal
         StoreError: a file is damaged, and is now set aside.
     """
     frames = at_last_look(load_frames(study, folder, data_dir=data_dir))
-    runs = frames.runs["run_id"]
-    diagnostics = Results(folder).parts("diagnostics", run_ids=runs, columns=READ, coded=CODED)
+    part = excerpt(frames, most=MOST_RUNS)
+    diagnostics = Results(folder).parts("diagnostics", run_ids=part.runs["run_id"], columns=READ, coded=CODED)
     return Analysis(
         frames=frames,
         contrasts=compare(frames),
@@ -79,6 +80,6 @@ def analyse(study: Study, folder: Path, *, data_dir: Path | None = None) -> Anal
         divergence=divergence(frames),
         diverged_by_cell=diverged_by_cell(frames),
         calibration=last_calibration(study, Results(folder), data_sha256=frames.ledger.data_sha256),
-        probed=probed(frames, diagnostics),
+        probed=probed(part, diagnostics, unread=len(frames.runs) - len(part.runs)),
         landscape=read_landscape(frames, folder),
     )

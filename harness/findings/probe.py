@@ -38,15 +38,17 @@ class Probed:
         pairs: (combination, seed) in which every drawn variant completed and was measured.
         undefined: those of them that lack a number somewhere, as a gradient of zero has no direction.
         drawn: the variants that have numbers, in declared order.
+        unread: recorded runs that were not looked at, since all would be too many.
     """
 
     seeds: pd.DataFrame
     pairs: int
     undefined: int
     drawn: tuple[str, ...]
+    unread: int = 0
 
 
-def probed(frames: StudyFrames, parts: Iterable[pa.Table]) -> Probed | None:
+def probed(frames: StudyFrames, parts: Iterable[pa.Table], *, unread: int = 0) -> Probed | None:
     """The means, seed by seed, of what was measured on the probe; None where nothing was.
 
     A combination under a seed counts in a measure where that is a finite number for every variant that has
@@ -55,6 +57,7 @@ def probed(frames: StudyFrames, parts: Iterable[pa.Table]) -> Probed | None:
     Args:
         frames: of the study.
         parts: of `diagnostics`, as `by_layer` takes them.
+        unread: recorded runs that are not among the frames.
     """
     names = [variant.name for variant in frames.study.variants]
     runs = frames.runs[frames.runs["status"] == "completed"]
@@ -82,6 +85,7 @@ def probed(frames: StudyFrames, parts: Iterable[pa.Table]) -> Probed | None:
         pairs=int(pairs_of_all.sum()),
         undefined=int((pairs_of_all & ~np.all(list(counted.values()), axis=0)).sum()),
         drawn=tuple(names[variant] for variant in drawn),
+        unread=unread,
     )
 
 

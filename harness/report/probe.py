@@ -91,6 +91,11 @@ def _caption(probed: Probed, panels: Sequence[Panel], *, several: bool) -> str:
         )
     else:
         text += " Shown are the seeds that every drawn variant completed."
+    if probed.unread:
+        text += (
+            f" {count(probed.unread, 'run')} were not looked at for these pictures: later seeds, and "
+            "combinations that were not drawn. The findings rest on all runs."
+        )
     if EQUAL_LOSS in names:
         text += " At equal loss: dots are the measured epochs, joined in their order."
     if "diagnostics-sd" in names:

