@@ -71,7 +71,7 @@ def test_analysing_a_hundred_thousand_runs(
 ) -> None:
     """At most 75 s of one core with many seeds, 110 s with many combinations of levels, and 4 GB.
 
-    60 s are wanted. Without rows in `diagnostics` they were kept (39 and 55 s); with them it took 59 and 91 s.
+    60 s are wanted. They were kept without rows in `diagnostics` (39 and 55 s); with them it took 59 and 91.
     """
     if benchmark.disabled:
         pytest.skip("takes minutes and 3 GB of disk: `nox -s bench` runs it")
