@@ -31,19 +31,22 @@ def slices_table(slices: Sequence[Slice], *, runs: Mapping[str, Run], study: Stu
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for name in ("slice", "statistics", "variant"):
         table.add_column(name, no_wrap=True)
-    for name in (*(factor.name for factor in study.factors), "seed", "loss", "least", "largest", "captured"):
+    for name in ("seed", "loss", "least", "largest", "captured"):
         table.add_column(name, justify="right", no_wrap=True)
+    if study.factors:
+        table.add_column("levels")
     for one in slices:
         run = runs[one.run_id]
+        levels = " ".join(f"{name}={level}" for name, level in run.cell.levels.items())
         losses = (one.end, *((one.finite.min(), one.finite.max()) if len(one.finite) else (math.nan,) * 2))
         table.add_row(
             one.name,
             MODES.get(one.mode, one.mode),
             one.variant,
-            *(str(run.cell.levels[factor.name]) for factor in study.factors),
             str(run.seed),
             *(f"{loss:.3g}" if math.isfinite(loss) else "not finite" for loss in losses),
             _share(one.captured),
+            *([levels] if study.factors else []),
         )
     return table
 
