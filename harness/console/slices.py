@@ -34,7 +34,7 @@ def slices_table(slices: Sequence[Slice], *, runs: Mapping[str, Run], study: Stu
     for name in ("seed", "loss", "least", "largest", "captured"):
         table.add_column(name, justify="right", no_wrap=True)
     if study.factors:
-        table.add_column("levels")
+        table.add_column("levels", overflow="fold")
     for one in slices:
         run = runs[one.run_id]
         levels = " ".join(f"{name}={level}" for name, level in run.cell.levels.items())
