@@ -16,18 +16,18 @@ from harness.runner.beacons import read_beacon
 from harness.runner.checkpoint import checkpoint_path
 from harness.runner.crew import Crew, ticking
 from harness.runner.desk import Desk
-from harness.runner.devices import DETERMINISM, Place, pin
+from harness.runner.devices import Place, pin
 from harness.runner.events import Advanced, Finished, Notify, Recorded, Retried, Started
 from harness.runner.executing import execute
 from harness.runner.journal import Journal, join_files
 from harness.runner.options import Options
+from harness.runner.origin import write_origin
 from harness.runner.outcome import Outcome
 from harness.runner.shift import Workers
 from harness.runner.tries import Try, try_runs
 from harness.runner.workplace import find_place
 from harness.store.ledger import Ledger
 from harness.store.lock import study_lock
-from harness.store.provenance import describe_call
 from harness.store.results import Results
 from harness.store.tables import FINISHED
 
@@ -68,18 +68,8 @@ class Call:
         self._dataset, self._place, self._options, self._notify = dataset, place, options, notify
         self._ledger, self._cluster = ledger, cluster
         self._results = Results(options.results / study.name)
-        facts = describe_call(
-            study.name,
-            data=describe_data(dataset),
-            findings={finding.name: finding.sha256 for finding in study.findings},
-            schedule=study.schedule,
-            device=place.kind,
-            determinism=DETERMINISM,
-            gpus=list(place.gpus),
-            machine=place.machine,
-        )
-        self._results.write_provenance(facts)
-        self._journal = Journal(study, self._results, ledger, call_id=facts["call_id"], notify=notify)
+        call_id = write_origin(study, dataset, place, self._results)
+        self._journal = Journal(study, self._results, ledger, call_id=call_id, notify=notify)
 
     def __enter__(self) -> Call:
         with ExitStack() as stack:
@@ -212,15 +202,3 @@ def _images(run: Run, dataset: Dataset) -> int:
     """Training images that a run sees over its epochs."""
     share: float = run.settings["validation"]
     return run.epochs * round(len(dataset.train) * (1 - share))
-
-
-def describe_data(dataset: Dataset) -> dict[str, Any]:
-    """What provenance keeps of a data set."""
-    return {
-        "name": dataset.name,
-        "sha256": dataset.sha256,
-        "classes": len(dataset.classes),
-        "train": len(dataset.train.labels),
-        "test": len(dataset.test.labels),
-        "image_shape": list(dataset.train.images.shape[1:]),
-    }

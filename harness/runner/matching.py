@@ -83,7 +83,9 @@ def matches_of(runs: Sequence[Run], requests: Sequence[Request], *, study: str) 
     matches = []
     for members in groups.values():
         for request in requests:
-            ends = followers if request.plane == BETWEEN_SEEDS else dict.fromkeys(map(_id, members))
+            ends = (
+                followers if request.plane == BETWEEN_SEEDS else dict.fromkeys(run.run_id for run in members)
+            )
             chosen = tuple(run for run in members if run.run_id in ends)
             if chosen:
                 matches.append(Match(request, chosen, tuple(ends[run.run_id] for run in chosen)))
@@ -97,7 +99,3 @@ def _followers(runs: Sequence[Run]) -> dict[str, Run | None]:
         cells.setdefault(repr(run.cell), []).append(run)
     pairs = (pair for members in cells.values() for pair in itertools.pairwise(members))
     return {first.run_id: second for first, second in pairs}
-
-
-def _id(run: Run) -> str:
-    return run.run_id

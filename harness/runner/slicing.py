@@ -14,20 +14,19 @@ from harness.design.run import Run
 from harness.design.study import Study
 from harness.errors import InputError, WorkerError
 from harness.landscape.request import Request
-from harness.runner.call import describe_data
 from harness.runner.crew import Crew
 from harness.runner.desk import Desk
-from harness.runner.devices import DETERMINISM, Place, choose_place, pin
+from harness.runner.devices import Place, choose_place, pin
 from harness.runner.matching import Match, matches_of
 from harness.runner.measuring import Measured, Task, measure
 from harness.runner.options import Options
+from harness.runner.origin import write_origin
 from harness.runner.post import Death
 from harness.runner.ways import Ways
 from harness.runner.workplace import recorded_devices
 from harness.store.kept import Kept
 from harness.store.ledger import Ledger, open_ledger
 from harness.store.lock import study_lock
-from harness.store.provenance import describe_call
 from harness.store.results import Results
 
 Say = Callable[[str], None]
@@ -80,7 +79,7 @@ def slice_study(
         tasks = list(_tasks(matches, dataset, results, give_up=give_up, report=report))
         if tasks:
             place = place.at_most(len(tasks))
-            call_id = _write_provenance(study, dataset, place, results)
+            call_id = write_origin(study, dataset, place, results)
             say(f"{_counted(tasks)} to measure {_where(place, options)}")
             for done, (task, measured) in enumerate(_worked_off(tasks, place, results, options), 1):
                 results.write_slice([{**row, "call_id": call_id} for row in measured.rows])
@@ -147,20 +146,6 @@ def _tasks(
         for run, end in pairs:
             yield Task(run, request, extents, end, fingerprint, results.folder)
         report("looking at kept weights", number, len(matches))
-
-
-def _write_provenance(study: Study, dataset: Dataset, place: Place, results: Results) -> str:
-    facts = describe_call(
-        study.name,
-        data=describe_data(dataset),
-        findings={finding.name: finding.sha256 for finding in study.findings},
-        schedule=study.schedule,
-        device=place.kind,
-        determinism=DETERMINISM,
-        gpus=list(place.gpus),
-    )
-    results.write_provenance(facts)
-    return str(facts["call_id"])
 
 
 def _worked_off(
