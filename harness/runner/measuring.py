@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from harness.data import Dataset
 from harness.design.run import Run
@@ -22,7 +22,7 @@ from harness.runner.beacons import light, put_out
 from harness.runner.desk import Desk
 from harness.runner.devices import own_device
 from harness.runner.executing import open_data
-from harness.runner.ways import way_of
+from harness.runner.ways import restore, way_of
 from harness.store.kept import Kept
 from harness.store.results import Results
 from harness.training.objectives import resolve_loss
@@ -91,7 +91,7 @@ def _measured(task: Task, dataset: Dataset, device: torch.device) -> Rows:
     way = way_of(run, model, kept=kept)
     next_way = way_of(task.next_seed, model, kept=kept) if task.next_seed else None
     plane = way.plane(request, next_way=next_way)
-    _stand(model, kept, run, epoch=way.epochs[-1])
+    restore(model, way.states[-1])
     images, labels, calibration = _probe(run, dataset, request, device)
     loss = resolve_loss(run.settings["loss"])
     surface = slice_loss(
@@ -110,19 +110,13 @@ def _measured(task: Task, dataset: Dataset, device: torch.device) -> Rows:
     rows = [{**shared, **point} for point in _grid(surface)]
     if request.holds_path:
         coordinates = project(plane, way.weights).tolist()
-        for epoch, at in zip(way.epochs, coordinates, strict=True):
-            _stand(model, kept, run, epoch=epoch)
+        for epoch, state, at in zip(way.epochs, way.states, coordinates, strict=True):
+            restore(model, state)
             found, accuracy = loss_of(
                 model, images, labels, mode=request.mode, loss=loss, calibration=calibration
             )
             rows.append({**shared, "epoch": epoch, **_place(at), "loss": found, "accuracy": accuracy})
     return rows
-
-
-def _stand(model: nn.Module, kept: Kept, run: Run, *, epoch: int) -> None:
-    """Give the network the weights and running statistics that it had after an epoch."""
-    state = kept.load(run.run_id, epoch=epoch)
-    model.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
 
 
 def _probe(

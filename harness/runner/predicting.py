@@ -16,6 +16,7 @@ from harness.data.progress import Report
 from harness.design.run import Run
 from harness.design.study import Study
 from harness.errors import DataError, InputError
+from harness.runner.ways import restore
 from harness.store.kept import Kept
 from harness.store.ledger import Ledger, open_ledger
 from harness.store.results import Results
@@ -165,5 +166,5 @@ def restored(run: Run, dataset: Dataset, *, kept: Kept, epoch: int) -> nn.Module
     """
     state = kept.load(run.run_id, epoch=epoch)
     model = make_model(run, dataset)
-    model.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
+    restore(model, state)
     return model

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+import torch
 from torch import nn
 
 from harness.data import Dataset
@@ -12,6 +13,7 @@ from harness.design.run import Run
 from harness.landscape.planes import Plane, Weights, parameters_of
 from harness.landscape.request import Request, plane_for
 from harness.store.kept import Kept
+from harness.store.kept import Weights as State
 from harness.training.solo import make_model
 
 
@@ -21,10 +23,12 @@ class Way:
 
     Attributes:
         epochs: of which the weights are kept, ascending; 0 is before training.
-        weights: every parameter, epoch by epoch.
+        states: parameters and buffers as they were kept, epoch by epoch.
+        weights: the same as parameters of the network, on its device, without buffers.
     """
 
     epochs: tuple[int, ...]
+    states: tuple[State, ...]
     weights: tuple[Weights, ...]
 
     def plane(self, request: Request, *, next_way: Way | None) -> Plane:
@@ -50,8 +54,13 @@ def way_of(run: Run, model: nn.Module, *, kept: Kept) -> Way:
     epochs = kept.epochs(run.run_id)
     if not epochs:
         raise kept.missing(run.run_id)
-    states = (kept.load(run.run_id, epoch=epoch) for epoch in epochs)
-    return Way(epochs, tuple(parameters_of(model, state) for state in states))
+    states = tuple(kept.load(run.run_id, epoch=epoch) for epoch in epochs)
+    return Way(epochs, states, tuple(parameters_of(model, state) for state in states))
+
+
+def restore(model: nn.Module, state: State) -> None:
+    """Give a network the parameters and buffers that were kept."""
+    model.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
 
 
 class Ways:
