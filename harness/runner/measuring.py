@@ -25,8 +25,8 @@ from harness.runner.executing import open_data
 from harness.runner.ways import restore, way_of
 from harness.store.kept import Kept
 from harness.store.results import Results
+from harness.training.networks import make_model
 from harness.training.objectives import resolve_loss
-from harness.training.solo import make_model
 from harness.training.splits import probe_order, splits_of
 
 CALIBRATION_BATCH = 256

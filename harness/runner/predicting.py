@@ -22,7 +22,7 @@ from harness.store.ledger import Ledger, open_ledger
 from harness.store.results import Results
 from harness.store.tables import FINISHED
 from harness.training.batches import Resident
-from harness.training.solo import make_model
+from harness.training.networks import make_model
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from harness.landscape.planes import Plane, Weights, parameters_of
 from harness.landscape.request import Request, plane_for
 from harness.store.kept import Kept
 from harness.store.kept import Weights as State
-from harness.training.solo import make_model
+from harness.training.networks import make_model
 
 
 @dataclass(frozen=True, eq=False)

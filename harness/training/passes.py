@@ -15,7 +15,9 @@ from harness.training.batches import Resident
 Objective = Callable[[Tensor, Tensor], Tensor]
 """A function of logits [b, classes] and labels [b] that gives a mean over the batch."""
 
-EVALUATION_BATCH = 256
+EVALUATION_BATCH = {"cpu": 32, "cuda": 1024}
+"""Images at a time by kind of device. On a CPU 32 stay in the cache (plain 13,800 images/s, 256 at
+a time 10,100; bn 11,700 and 9,000; one Zen 5 core), a GPU wants fewer launches."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +107,18 @@ def evaluate(
     data: Resident,
     *,
     objectives: Objectives,
-    batch_size: int = EVALUATION_BATCH,
+    batch_size: int | None = None,
 ) -> Pass:
-    """Measure a network in evaluation mode: running statistics, no dropout, nothing changed."""
+    """Measure a network in evaluation mode: running statistics, no dropout, nothing changed.
+
+    Args:
+        model: measured; left in evaluation mode.
+        data: images.
+        objectives: what is measured.
+        batch_size: images at a time; None for what suits the device.
+    """
     model.eval()
+    batch_size = batch_size or EVALUATION_BATCH[data.labels.device.type]
     tally = _Tally(objectives.metrics)
     with torch.inference_mode():
         for index in torch.arange(len(data), device=data.labels.device).split(batch_size):

@@ -14,9 +14,9 @@ from harness.errors import HarnessError, InputError, nearest
 from harness.models.building import names_taken
 from harness.training.batches import Resident
 from harness.training.diagnostics import diagnose
+from harness.training.networks import make_model
 from harness.training.objectives import learning_rate, make_optimizer, resolve_loss, resolve_metrics
 from harness.training.sampling import choose_weights
-from harness.training.solo import make_model
 
 
 def rehearse(runs: Sequence[Run], dataset: Dataset, *, declared: Sequence[Run]) -> None:

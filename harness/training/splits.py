@@ -33,6 +33,12 @@ def splits_of(run: Run, dataset: Dataset, device: torch.device) -> tuple[Residen
     return training, {"probe": probe, **held_out, **tested}
 
 
+def epoch_order(run: Run, epoch: int, count: int) -> torch.Tensor:
+    """The order of the training images in an epoch [count], the same for all variants of a seed."""
+    generator = torch.Generator().manual_seed(stream(run.seed_of("order"), "order", epoch))
+    return torch.randperm(count, generator=generator)
+
+
 def probe_order(run: Run, count: int) -> torch.Tensor:
     """The order [count] in which training images come into a probe: a smaller one is part of a larger.
 

@@ -17,15 +17,16 @@ from harness.design.run import Run
 from harness.errors import InputError
 from harness.models.building import build_model
 from harness.runner.checkpoint import FileCheckpoint
-from harness.training import solo
+from harness.training import recording
 from harness.training.batches import Resident
 from harness.training.diagnostics import diagnose
+from harness.training.networks import make_model
 from harness.training.passes import Objectives, train_epoch
 from harness.training.probe import Probe
 from harness.training.records import Records, Row
 from harness.training.rehearsal import rehearse
 from harness.training.solo import train
-from harness.training.splits import splits_of
+from harness.training.splits import epoch_order, splits_of
 from tests.conftest import tiny_run
 
 CPU = torch.device("cpu")
@@ -219,13 +220,13 @@ def test_a_network_of_ones_own_that_draws_is_trained_bit_equal_too(
 def test_the_rows_are_those_of_the_network_after_the_epoch(tiny: Dataset) -> None:
     run = tiny_run(epochs=1, norm="batch", lr_scaling="linear")
     records = train(run, tiny, device=CPU)
-    model = solo.make_model(run, tiny).to(memory_format=torch.channels_last)
+    model = make_model(run, tiny).to(memory_format=torch.channels_last)
     data, lr = Resident.of(tiny.train, CPU), 0.05 * 20 / 32
     train_epoch(
         model,
         torch.optim.SGD(model.parameters(), lr=lr),
         data,
-        order=solo._order(0, 1, 96),
+        order=epoch_order(run, 1, 96),
         batch_size=20,
         objectives=Objectives(functional.cross_entropy),
         epoch=1,
@@ -314,7 +315,7 @@ def test_an_epoch_that_diverged_is_not_diagnosed(tiny: Dataset) -> None:
 def test_of_a_large_probe_the_first_images_are_one_batch(
     tiny: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(solo, "DIAGNOSED_IMAGES", 10)
+    monkeypatch.setattr(recording, "DIAGNOSED_IMAGES", 10)
     run = tiny_run(epochs=0, norm="batch", diagnostics=(0,))
     model = build_model(run, in_channels=1, classes=4, image_size=(8, 8)).train()
     x, y = splits_of(run, tiny, CPU)[1]["probe"].batch(torch.arange(10))

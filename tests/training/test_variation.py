@@ -22,7 +22,7 @@ from harness.design.run import Run
 from harness.design.streams import stream
 from harness.models.building import build_model
 from harness.models.dropout import CounterDropout, set_position
-from harness.training import splits
+from harness.training import passes, splits
 from harness.training.records import Records
 from harness.training.solo import train
 from tests.conftest import tiny_run
@@ -75,6 +75,7 @@ def spy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixture
     name = f"spy_{abs(hash(request.node.name))}"
     (tmp_path / f"{name}.py").write_text(SPY)
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(passes.EVALUATION_BATCH, "cpu", 256)  # a pass that measures is one batch
     return name
 
 

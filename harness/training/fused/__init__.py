@@ -1,0 +1,1 @@
+"""Computation: packs of runs, trained together as one batched model."""
