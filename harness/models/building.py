@@ -33,11 +33,20 @@ def build_model(run: Run, *, in_channels: int, classes: int, image_size: tuple[i
     facts: dict[str, Any] = {"in_channels": in_channels, "classes": classes, "image_size": image_size}
     if run.build is not None:
         return _custom(run, facts)
-    settings = {name: run.settings[name] for name in MODEL if name != "init"}
-    _check_fit(settings, image_size)
-    model = ArticleNet(**facts, **settings, seed=run.seed_of("dropout")).module()
+    model = article_net(run, **facts).module()
     initialise(model, scheme=run.settings["init"], seed=run.seed_of("init"))
     return model
+
+
+def article_net(run: Run, *, in_channels: int, classes: int, image_size: tuple[int, int]) -> ArticleNet:
+    """What the network of a run without `build` is made of.
+
+    Raises:
+        InputError: settings that don't fit each other or the images.
+    """
+    settings = {name: run.settings[name] for name in MODEL if name != "init"}
+    _check_fit(settings, image_size)
+    return ArticleNet(in_channels, classes, image_size, **settings, seed=run.seed_of("dropout"))
 
 
 def _check_fit(settings: Mapping[str, Any], image_size: tuple[int, int]) -> None:

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from harness.design.streams import stream
 
-_LEVELS = 1 << 16
+LEVELS = 1 << 16
+"""Steps of a rate: a word of a mask has 16 bits."""
 
 
 class CounterDropout(nn.Module):
@@ -25,8 +26,8 @@ class CounterDropout(nn.Module):
 
     def __init__(self, rate: float, *, seed: int, name: str) -> None:
         super().__init__()
-        self.threshold = round(rate * _LEVELS)
-        self.rate = self.threshold / _LEVELS
+        self.threshold = round(rate * LEVELS)
+        self.rate = self.threshold / LEVELS
         self.key = stream(seed, "dropout", name)
         self.position = (0, 0)
 
@@ -42,18 +43,30 @@ class CounterDropout(nn.Module):
 
     def mask(self, shape: torch.Size) -> Tensor:
         """The factors 0 or 1/(1 − rate) at the current position, float32, channels last in memory."""
-        epoch, step = self.position
-        # Philox's counter is (block, step, epoch, 0): numpy counts the lowest word up itself.
-        bits = np.random.Philox(key=self.key, counter=[0, step, epoch, 0])
-        words = bits.random_raw(-(-shape.numel() // 4)).view(np.int16)[: shape.numel()]
-        # int16 for lack of uint16 comparisons in torch; the threshold shifts with it. 0.7 ms a mask of
-        # 32 × 16 × 32 × 32, where torch's own dropout takes 6.6 ms (one Zen 5 core).
-        keep = torch.from_numpy(words) >= self.threshold - _LEVELS // 2
-        factors = keep.to(torch.float32).mul_(1 / (1 - self.rate))
+        factors = draw_mask(self.key, threshold=self.threshold, position=self.position, count=shape.numel())
         if len(shape) == 4:
             n, c, h, w = shape
             return factors.view(n, h, w, c).permute(0, 3, 1, 2)
         return factors.view(shape)
+
+
+def draw_mask(key: int, *, threshold: int, position: tuple[int, int], count: int) -> Tensor:
+    """The factors 0 or 1/(1 − rate) of a layer at one step, float32 [count] on the CPU.
+
+    Args:
+        key: of the layer's stream.
+        threshold: the rate in multiples of 2⁻¹⁶.
+        position: epoch and step.
+        count: of elements.
+    """
+    epoch, step = position
+    # Philox's counter is (block, step, epoch, 0): numpy counts the lowest word up itself.
+    bits = np.random.Philox(key=key, counter=[0, step, epoch, 0])
+    words = bits.random_raw(-(-count // 4)).view(np.int16)[:count]
+    # int16 for lack of uint16 comparisons in torch; the threshold shifts with it. 0.7 ms a mask of
+    # 32 × 16 × 32 × 32, where torch's own dropout takes 6.6 ms (one Zen 5 core).
+    keep = torch.from_numpy(words) >= threshold - LEVELS // 2
+    return keep.to(torch.float32).mul_(1 / (1 - threshold / LEVELS))
 
 
 def set_position(model: nn.Module, *, epoch: int, step: int) -> None:
