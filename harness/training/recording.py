@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -45,7 +46,7 @@ class Recorder:
         Args:
             run: which.
             model: its network, or one of the same shape.
-            probe: the images on which it is diagnosed.
+            probe: the images on which it is diagnosed, on the device where that is done.
             on_epoch: told after each epoch how many images that epoch trained on, and its rows of `curves`.
 
         Raises:
@@ -96,7 +97,10 @@ class Recorder:
 
     def _diagnose(self, model: nn.Module, epoch: int) -> list[Row]:
         settings, probe = self._run.settings, self._probe
-        images = torch.arange(min(len(probe), DIAGNOSED_IMAGES), device=probe.labels.device)
+        device = probe.labels.device
+        images = torch.arange(min(len(probe), DIAGNOSED_IMAGES), device=device)
+        if next(model.parameters()).device != device:
+            model = copy.deepcopy(model).to(device)
         return diagnose(
             model,
             *probe.batch(images),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from harness.design.settings import Value
 from harness.design.streams import stream
@@ -52,21 +53,26 @@ def choose_weights(model: nn.Module, *, count: int, watched: Value) -> list[Samp
     ]
 
 
-def weight_rows(model: nn.Module, chosen: list[SampledWeight], *, epoch: int) -> list[Row]:
+def weight_rows(model: nn.Module, chosen: Sequence[SampledWeight], *, epoch: int) -> list[Row]:
     """Value of each weight after an epoch, and its gradient in that epoch's last step (None before any)."""
     parameters = dict(model.named_parameters())
-    rows: list[Row] = []
-    for weight in chosen:
-        parameter = parameters[weight.layer]
-        gradient = None if parameter.grad is None else float(parameter.grad[weight.index])
-        rows.append(
-            {
-                "epoch": epoch,
-                "layer": weight.layer,
-                "index": weight.numbers,
-                "value": float(parameter.detach()[weight.index]),
-                "gradient": gradient,
-                "sampled": weight.sampled,
-            }
-        )
-    return rows
+    values = _entries({name: parameter.detach() for name, parameter in parameters.items()}, chosen)
+    gradients = _entries({name: parameter.grad for name, parameter in parameters.items()}, chosen)
+    return [
+        {
+            "epoch": epoch,
+            "layer": weight.layer,
+            "index": weight.numbers,
+            "value": value,
+            "gradient": gradient,
+            "sampled": weight.sampled,
+        }
+        for weight, value, gradient in zip(chosen, values, gradients, strict=True)
+    ]
+
+
+def _entries(parts: Mapping[str, Tensor | None], chosen: Sequence[SampledWeight]) -> list[float | None]:
+    """The chosen entries, None where a part is missing; each part leaves the device once, not each entry."""
+    layers = {weight.layer for weight in chosen}
+    here = {layer: None if (part := parts[layer]) is None else part.cpu() for layer in layers}
+    return [None if (part := here[weight.layer]) is None else float(part[weight.index]) for weight in chosen]

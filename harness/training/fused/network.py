@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -40,23 +40,30 @@ class PackNet:
     gradients: dict[str, Tensor] | None = None
 
     @classmethod
-    def of(cls, nets: Sequence[ArticleNet], models: Sequence[nn.Module], *, kernels: Kernels) -> PackNet:
+    def of(
+        cls,
+        nets: Sequence[ArticleNet],
+        models: Sequence[nn.Module],
+        *,
+        kernels: Kernels,
+        device: torch.device,
+    ) -> PackNet:
         """Stack networks.
 
         Args:
             nets: what each is made of; they differ in dropout rate (0 apart) and seed alone.
-            models: with their weights, on the device and of the type wanted.
+            models: with their weights, of the type wanted.
             kernels: carry out the operations.
+            device: where.
         """
-        parameters = _stacked([dict(model.named_parameters()) for model in models])
-        device = next(iter(parameters.values())).device
+        parameters = _stacked([dict(model.named_parameters()) for model in models], device)
         names = [name for name, module in models[0].named_modules() if isinstance(module, CounterDropout)]
         keys = {name: [stream(net.seed, "dropout", name) for net in nets] for name in names}
         return cls(
             nets[0],
             kernels,
             {name: part.requires_grad_() for name, part in parameters.items()},
-            _stacked([dict(model.named_buffers()) for model in models]),
+            _stacked([dict(model.named_buffers()) for model in models], device),
             {name: torch.tensor(own, device=device) for name, own in keys.items()},
             torch.tensor([round(net.dropout * LEVELS) for net in nets], device=device),
         )
@@ -144,6 +151,15 @@ class PackNet:
                 self.gradients[name].copy_(gradient)
         return self.gradients
 
+    def downloaded(self) -> PackNet:
+        """The pack in the memory of the host, from which single networks are read without a wait each."""
+        return replace(
+            self,
+            parameters={name: part.detach().cpu() for name, part in self.parameters.items()},
+            buffers={name: buffer.cpu() for name, buffer in self.buffers.items()},
+            gradients=self.gradients and {name: part.cpu() for name, part in self.gradients.items()},
+        )
+
     def write_to(self, model: nn.Module, *, place: int) -> None:
         """Give a single network the weights, buffers and gradients of a place in the pack."""
         with torch.no_grad():
@@ -156,8 +172,8 @@ class PackNet:
                 buffer.copy_(self.buffers[name][place])
 
 
-def _stacked(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    return {name: torch.stack([state[name].detach() for state in states]).contiguous() for name in states[0]}
+def _stacked(states: Sequence[Mapping[str, Tensor]], device: torch.device) -> dict[str, Tensor]:
+    return {name: torch.stack([own[name].detach() for own in states]).to(device) for name in states[0]}
 
 
 def _per_channel(values: Tensor) -> Tensor:

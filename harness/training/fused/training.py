@@ -57,12 +57,12 @@ def train_pack(
     settings = runs[0].settings
     objectives = Objectives(resolve_loss(settings["loss"]), resolve_metrics(settings["metrics"]))
     images = Images(runs, dataset, device)
-    models = [make_model(run, dataset).to(device) for run in runs]
+    models = [make_model(run, dataset) for run in runs]
     recorders = [
         Recorder(run, model, probe=probe, on_epoch=partial(on_epoch, run) if on_epoch else None)
         for run, model, probe in zip(runs, models, images.probes, strict=True)
     ]
-    net, optimizer = _start(runs, dataset, models)
+    net, optimizer = _start(runs, dataset, models, device)
     step = training_step(net, optimizer, images.training, loss=objectives.loss)
     members = list(range(len(runs)))
     for epoch in range(runs[0].epochs + 1):
@@ -77,8 +77,9 @@ def train_pack(
             )
         for name in images.measured:
             passes[name] = evaluate(net, *images.of(name, members), objectives=objectives)
+        host = net.downloaded()
         for place, member in enumerate(members):
-            net.write_to(models[member], place=place)
+            host.write_to(models[member], place=place)
             own = {name: of_all[place] for name, of_all in passes.items()}
             recorders[member].record(models[member], own, epoch=epoch)
         left = [place for place, member in enumerate(members) if not recorders[member].diverged]
@@ -105,7 +106,7 @@ def pace(runs: Sequence[Run], dataset: Dataset, *, device: torch.device, steps: 
     """
     settings = runs[0].settings
     images = Images(runs, dataset, device)
-    net, optimizer = _start(runs, dataset, [make_model(run, dataset).to(device) for run in runs])
+    net, optimizer = _start(runs, dataset, [make_model(run, dataset) for run in runs], device)
     step = training_step(net, optimizer, images.training, loss=resolve_loss(settings["loss"]))
     order = images.orders(list(range(len(runs))), 1)[:, : settings["batch_size"]]
     position = torch.zeros(2, dtype=torch.int64, device=device)
@@ -147,13 +148,15 @@ class Images:
         return data, torch.arange(len(data), device=self._device).expand(len(members), -1)
 
 
-def _start(runs: Sequence[Run], dataset: Dataset, models: Sequence[nn.Module]) -> tuple[PackNet, PackSGD]:
+def _start(
+    runs: Sequence[Run], dataset: Dataset, models: Sequence[nn.Module], device: torch.device
+) -> tuple[PackNet, PackSGD]:
     channels, height, width = dataset.train.images.shape[1:]
     nets = [
         article_net(run, in_channels=channels, classes=len(dataset.classes), image_size=(height, width))
         for run in runs
     ]
-    net = PackNet.of(nets, models, kernels=_kernels_for(next(models[0].parameters()).device))
+    net = PackNet.of(nets, models, kernels=_kernels_for(device), device=device)
     return net, PackSGD.of([run.settings for run in runs], net.parameters)
 
 

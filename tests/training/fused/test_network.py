@@ -43,7 +43,7 @@ RATES: list[dict[str, Any]] = [
 def pack_of(runs: Sequence[Run]) -> tuple[PackNet, PackSGD]:
     nets = [article_net(run, **FACTS) for run in runs]
     models = [build_model(run, **FACTS).double() for run in runs]
-    net = PackNet.of(nets, models, kernels=ReferenceKernels())
+    net = PackNet.of(nets, models, kernels=ReferenceKernels(), device=CPU)
     return net, PackSGD.of([run.settings for run in runs], net.parameters)
 
 
