@@ -134,6 +134,12 @@ TRAINING: Mapping[str, Setting] = {
         "after every epoch. No number of the training depends on it; `()` (`--set diagnostics=none`) "
         "measures none",
     ),
+    "precision": _choice(
+        "fp32",
+        ("tf32x3", "tf32"),
+        "how packs multiply on a GPU: in float32, or on tensor cores in TF32, `tf32x3` in three parts that "
+        "together are about as exact as float32",
+    ),
     "curvature": _switch("whether the largest eigenvalue of the Hessian is measured too, which takes longer"),
 }
 

@@ -13,6 +13,7 @@ from harness.training.checkpoint import Checkpoint
 from harness.training.networks import make_model
 from harness.training.objectives import make_optimizer, resolve_loss, resolve_metrics
 from harness.training.passes import Objectives, Pass, evaluate, train_epoch
+from harness.training.precision import check_precision
 from harness.training.recording import Recorder
 from harness.training.records import Records, Row
 from harness.training.splits import epoch_order, splits_of
@@ -57,6 +58,7 @@ def _trained(
     on_epoch: Callable[[int, list[Row]], None] | None,
     checkpoint: Checkpoint | None,
 ) -> Records:
+    check_precision(run, engine=ENGINE, device=device.type)
     settings = run.settings
     training, measured = splits_of(run, dataset, device)
     model = make_model(run, dataset).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -113,6 +113,7 @@ _OTHERS: dict[str, Value] = {
     "sampled_weights": 10,
     "watched_weights": ("conv1.weight:0,0,0,0",),
     "diagnostics": (),
+    "precision": "tf32x3",
     "curvature": True,
     "depth": 1,
     "width": 32,

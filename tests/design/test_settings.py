@@ -41,6 +41,7 @@ NAN, INFINITY = math.nan, math.inf
         ("placement", "before"),
         ("init", "default"),
         ("dropout", 0.0),
+        ("precision", "fp32"),
     ],
 )
 def test_a_default_is_what_the_article_used(name: str, value: Value) -> None:
@@ -78,6 +79,7 @@ def test_a_default_keeps_its_own_rule(name: str) -> None:
         ("sampled_weights", [0, 1]),
         ("watched_weights", ["conv1.weight:0,0,0,0", ("conv1.weight:0,0,0,0", "fc.weight:1,2")]),
         ("diagnostics", [(), (0,), (1, 2, 30), (4, 1)]),
+        ("precision", ["fp32", "tf32x3", "tf32"]),
         ("curvature", [False, True]),
         ("depth", [1, 3, 9]),
         ("width", [1, 64]),
@@ -115,6 +117,7 @@ def test_a_value_that_keeps_the_rule_stays_as_it_is(name: str, values: list[Valu
         ("sampled_weights", [-1, 50.0, False]),
         ("watched_weights", [3, (3, 4), None]),
         ("diagnostics", [3, "3", ("3",), (1.0,), (-1,), (2, 2), (True,), None]),
+        ("precision", ["float32", "bf16", 32, None]),
         ("curvature", [0, 1, "true", None]),
         ("depth", [0, 1.0, True]),
         ("width", [0, "16"]),

@@ -21,6 +21,7 @@ from harness.training.fused.reference import ReferenceKernels
 from harness.training.networks import make_model
 from harness.training.objectives import resolve_loss, resolve_metrics
 from harness.training.passes import Objectives, Pass
+from harness.training.precision import check_precision
 from harness.training.recording import Recorder
 from harness.training.records import Records, Row
 from harness.training.splits import epoch_order, probe_order, splits_of
@@ -54,6 +55,7 @@ def train_pack(
         InputError: a setting that the network or the data can't satisfy.
         torch.OutOfMemoryError: the device has too little memory for so many runs.
     """
+    check_precision(runs[0], engine=ENGINE, device=device.type)
     settings = runs[0].settings
     objectives = Objectives(resolve_loss(settings["loss"]), resolve_metrics(settings["metrics"]))
     images = Images(runs, dataset, device)
@@ -156,15 +158,15 @@ def _start(
         article_net(run, in_channels=channels, classes=len(dataset.classes), image_size=(height, width))
         for run in runs
     ]
-    net = PackNet.of(nets, models, kernels=_kernels_for(device), device=device)
+    net = PackNet.of(nets, models, kernels=_kernels(runs[0].settings["precision"], device), device=device)
     return net, PackSGD.of([run.settings for run in runs], net.parameters)
 
 
-def _kernels_for(device: torch.device) -> Kernels:
+def _kernels(precision: str, device: torch.device) -> Kernels:
     """Triton's where there is a GPU, else torch's."""
     if device.type != "cuda":
         return ReferenceKernels()
     # Imported here: Triton is not there on every machine.
     from harness.training.fused.gpu.kernels import TritonKernels
 
-    return TritonKernels()
+    return TritonKernels(precision=precision)
