@@ -13,21 +13,22 @@ from harness.training.batches import Resident
 from harness.training.fused.network import PackNet
 from harness.training.fused.optimizer import PackSGD
 from harness.training.fused.replaying import Replayed
-from harness.training.passes import Objective, Objectives, Pass
+from harness.training.passes import Objective, Pass
 
 EVALUATION_BATCH = 32
 """Images of each run at a time; the same for every pack, for the bits of a result must not depend on it."""
 
 
-Step = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
-"""A step on images at index [run, batch], at position (epoch, step), int64 [2].
+Step = Callable[..., tuple[Tensor, ...]]
+"""A step that gives mean losses [run], logits [run, batch, classes] and labels [run, batch].
 
-It gives mean losses [run], logits [run, batch, classes] and labels [run, batch].
+It takes the images at index [run, batch] and, where it trains, its position (epoch, step), int64 [2]. On a
+GPU it is recorded once and then replayed.
 """
 
 
 def training_step(net: PackNet, optimizer: PackSGD, data: Resident, *, loss: Objective) -> Step:
-    """The step of gradient descent of a pack; on a GPU it is recorded once and then replayed.
+    """The step of gradient descent of a pack.
 
     Args:
         net: trained in place.
@@ -36,7 +37,7 @@ def training_step(net: PackNet, optimizer: PackSGD, data: Resident, *, loss: Obj
         loss: mean over a batch of one run.
     """
 
-    def step(index: Tensor, position: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def step(index: Tensor, position: Tensor) -> tuple[Tensor, ...]:
         labels = data.labels[index]
         logits = net.logits(net.batch(data.images, index), position=position)
         losses = _losses(net, logits, labels, loss)
@@ -48,8 +49,26 @@ def training_step(net: PackNet, optimizer: PackSGD, data: Resident, *, loss: Obj
     return Replayed(step) if data.labels.is_cuda else step
 
 
+def evaluation_step(net: PackNet, data: Resident, *, loss: Objective) -> Step:
+    """The step that measures a pack: running statistics, no dropout, nothing changed.
+
+    Args:
+        net: the networks.
+        data: images.
+        loss: mean over a batch of one run.
+    """
+
+    @torch.no_grad()
+    def step(index: Tensor) -> tuple[Tensor, ...]:
+        labels = data.labels[index]
+        logits = net.logits(net.batch(data.images, index), position=None)
+        return _losses(net, logits, labels, loss), logits, labels
+
+    return Replayed(step) if data.labels.is_cuda else step
+
+
 def train_epoch(
-    step: Step, *, orders: Tensor, batch_size: int, metrics: Mapping[str, Objective], epoch: int
+    step: Step, orders: Tensor, *, batch_size: int, metrics: Mapping[str, Objective], epoch: int
 ) -> list[Pass]:
     """Train one epoch, each run in its own order; figures are taken while the networks learn.
 
@@ -68,21 +87,17 @@ def train_epoch(
     return tally.result()
 
 
-@torch.no_grad()
-def evaluate(net: PackNet, data: Resident, index: Tensor, *, objectives: Objectives) -> list[Pass]:
-    """Measure every network of a pack in evaluation mode: running statistics, no dropout.
+def evaluate(step: Step, index: Tensor, *, metrics: Mapping[str, Objective]) -> list[Pass]:
+    """Measure every network of a pack.
 
     Args:
-        net: the networks.
-        data: images.
+        step: of the pack, as `evaluation_step` makes it.
         index: into the images, of each run [run, n].
-        objectives: what is measured.
+        metrics: further metrics by name.
     """
-    tally = _PackTally(objectives.metrics)
+    tally = _PackTally(metrics)
     for part in index.split(EVALUATION_BATCH, dim=1):
-        labels = data.labels[part]
-        logits = net.logits(net.batch(data.images, part), position=None)
-        tally.add(_losses(net, logits, labels, objectives.loss), logits, labels)
+        tally.add(*step(part))
     return tally.result()
 
 

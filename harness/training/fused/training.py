@@ -12,15 +12,14 @@ from torch import Tensor, nn
 from harness.data.dataset import Dataset
 from harness.design.run import Run
 from harness.models.building import article_net
-from harness.training.batches import Resident
 from harness.training.fused.kernels import Kernels
 from harness.training.fused.network import PackNet
 from harness.training.fused.optimizer import PackSGD
-from harness.training.fused.passes import evaluate, train_epoch, training_step
+from harness.training.fused.passes import evaluate, evaluation_step, train_epoch, training_step
 from harness.training.fused.reference import ReferenceKernels
 from harness.training.networks import make_model
 from harness.training.objectives import resolve_loss, resolve_metrics
-from harness.training.passes import Objectives, Pass
+from harness.training.passes import Objective, Pass
 from harness.training.precision import check_precision
 from harness.training.recording import Recorder
 from harness.training.records import Records, Row
@@ -57,7 +56,7 @@ def train_pack(
     """
     check_precision(runs[0], engine=ENGINE, device=device.type)
     settings = runs[0].settings
-    objectives = Objectives(resolve_loss(settings["loss"]), resolve_metrics(settings["metrics"]))
+    loss, metrics = resolve_loss(settings["loss"]), resolve_metrics(settings["metrics"])
     images = Images(runs, dataset, device)
     models = [make_model(run, dataset) for run in runs]
     recorders = [
@@ -65,20 +64,20 @@ def train_pack(
         for run, model, probe in zip(runs, models, images.probes, strict=True)
     ]
     net, optimizer = _start(runs, dataset, models, device)
-    step = training_step(net, optimizer, images.training, loss=objectives.loss)
+    steps = _Steps(net, optimizer, images, loss)
     members = list(range(len(runs)))
     for epoch in range(runs[0].epochs + 1):
         passes: dict[str, list[Pass]] = {}
         if epoch > 0:
             passes["train"] = train_epoch(
-                step,
-                orders=images.orders(members, epoch),
+                steps.train,
+                images.orders(members, epoch),
                 batch_size=settings["batch_size"],
-                metrics=objectives.metrics,
+                metrics=metrics,
                 epoch=epoch,
             )
-        for name in images.measured:
-            passes[name] = evaluate(net, *images.of(name, members), objectives=objectives)
+        for name, step in steps.measure.items():
+            passes[name] = evaluate(step, images.index(name, members), metrics=metrics)
         host = net.downloaded()
         for place, member in enumerate(members):
             host.write_to(models[member], place=place)
@@ -90,7 +89,7 @@ def train_pack(
         if len(left) < len(members):
             members = [members[place] for place in left]
             net, optimizer = net.kept(left), optimizer.kept(left)
-            step = training_step(net, optimizer, images.training, loss=objectives.loss)
+            steps = _Steps(net, optimizer, images, loss)
     return [recorder.finish() for recorder in recorders]
 
 
@@ -126,13 +125,14 @@ class Images:
 
     Attributes:
         training: what all learn from.
-        measured: the splits on which they are measured, by name; of `probe` each run has its own part.
+        measured: the images on which they are measured, by split; of `probe` each run takes its own part.
         probes: the images of each run's probe.
     """
 
     def __init__(self, runs: Sequence[Run], dataset: Dataset, device: torch.device) -> None:
-        self.training, self.measured = splits_of(runs[0], dataset, device)
         self._runs, self._device = runs, device
+        self.training, measured = splits_of(runs[0], dataset, device)
+        self.measured = {**measured, "probe": self.training}
         size = runs[0].settings["probe_size"]
         self._probed = torch.stack([probe_order(run, len(self.training))[:size] for run in runs]).to(device)
         self.probes = [self.training.subset(index) for index in self._probed]
@@ -142,12 +142,19 @@ class Images:
         count = len(self.training)
         return torch.stack([epoch_order(self._runs[i], epoch, count) for i in members]).to(self._device)
 
-    def of(self, name: str, members: Sequence[int]) -> tuple[Resident, Tensor]:
-        """The images of a split, and each run's indices into them [run, n]."""
+    def index(self, name: str, members: Sequence[int]) -> Tensor:
+        """Each run's indices into the images of a split [run, n]."""
         if name == "probe":
-            return self.training, self._probed[list(members)]
-        data = self.measured[name]
-        return data, torch.arange(len(data), device=self._device).expand(len(members), -1)
+            return self._probed[list(members)]
+        return torch.arange(len(self.measured[name]), device=self._device).expand(len(members), -1)
+
+
+class _Steps:
+    """The steps of a pack as it now is: one that trains, and one for each split that is measured."""
+
+    def __init__(self, net: PackNet, optimizer: PackSGD, images: Images, loss: Objective) -> None:
+        self.train = training_step(net, optimizer, images.training, loss=loss)
+        self.measure = {name: evaluation_step(net, data, loss=loss) for name, data in images.measured.items()}
 
 
 def _start(

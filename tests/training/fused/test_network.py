@@ -17,10 +17,9 @@ from harness.models.dropout import set_position
 from harness.training.batches import Resident
 from harness.training.fused.network import PackNet
 from harness.training.fused.optimizer import PackSGD
-from harness.training.fused.passes import evaluate, train_epoch, training_step
+from harness.training.fused.passes import evaluate, evaluation_step, train_epoch, training_step
 from harness.training.fused.reference import ReferenceKernels
 from harness.training.objectives import learning_rate
-from harness.training.passes import Objectives
 from harness.training.splits import epoch_order
 from tests.conftest import tiny_run
 
@@ -54,7 +53,7 @@ def train_both(runs: Sequence[Run], tiny: Dataset, *, epochs: int) -> tuple[Pack
     step = training_step(net, optimizer, data, loss=functional.cross_entropy)
     for epoch in range(1, epochs + 1):
         orders = torch.stack([epoch_order(run, epoch, len(data)) for run in runs])
-        train_epoch(step, orders=orders, batch_size=20, metrics={}, epoch=epoch)
+        train_epoch(step, orders, batch_size=20, metrics={}, epoch=epoch)
     return net, [plain_loop(run, data, epochs=epochs) for run in runs]
 
 
@@ -127,7 +126,7 @@ def test_evaluation_uses_running_figures_and_no_dropout(tiny: Dataset, given: di
     net, models = train_both(runs, tiny, epochs=1)
     data = Resident.of(tiny.test, CPU)
     index = torch.arange(32).expand(2, -1)
-    found = evaluate(net, data, index, objectives=Objectives(functional.cross_entropy))
+    found = evaluate(evaluation_step(net, data, loss=functional.cross_entropy), index, metrics={})
     for one, model in zip(found, models, strict=True):
         model.eval()
         x, y = data.batch(torch.arange(32))
