@@ -67,8 +67,8 @@ def measure_slices(
     from harness.console.slices import slices_table
     from harness.console.stopping import heeding_signals
     from harness.findings.slices import read_slices
-    from harness.landscape.modes import BATCH
     from harness.landscape.request import USUAL, Request
+    from harness.landscape.words import BATCH
     from harness.runner.options import Options
     from harness.runner.slicing import slice_study
     from harness.store.results import Results

@@ -10,11 +10,12 @@ from rich.table import Table
 
 from harness.design.run import Run
 from harness.design.study import Study
+from harness.landscape.words import STALE
 
 if TYPE_CHECKING:  # it brings pandas
     from harness.findings.slices import Slice
 
-MODES = {"stale_running_statistics": "stale"}
+MODES = {STALE: "stale"}
 """What is too long for a line of 80 characters, shorter."""
 
 

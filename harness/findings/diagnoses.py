@@ -12,12 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harness.findings.paths import codes_of
+from harness.training.readings import WHOLE
 
 Integers = npt.NDArray[np.int32]
 Numbers = npt.NDArray[np.float64]
-
-WHOLE = "conv"
-"""The layer under which measures over all conv weights together stand."""
 
 ON_PROBE: Mapping[str, tuple[str, float | None]] = {
     "gradient_cosine": ("cosine", 1.0),

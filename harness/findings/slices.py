@@ -12,18 +12,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from harness.findings.frames import StudyFrames
+from harness.landscape.words import FIGURE_8, MODES
 from harness.store.results import Results
 
 Numbers = npt.NDArray[np.float64]
-
-STALE = "stale_running_statistics"
-"""The mode that warns in its name: stored running statistics, at weights that they do not belong to."""
-
-MODES = ("batch", "recalibrated", STALE)
-"""Whose statistics batch norms take, the primary mode first; as `harness.landscape.modes` names them."""
-
-FIGURE_8 = "figure8"
-"""The slice over which the article's Figure 8 is drawn: its pair of weights no further than the path goes."""
 
 MOST_PAIRS = 3
 """Pairs of weights that are drawn beside the article's own: more would fill a report with anecdotes."""

@@ -10,23 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from harness.errors import InputError, nearest
-
-BATCH = "batch"
-"""Statistics of the probe itself, one large batch: what training sees."""
-
-RECALIBRATED = "recalibrated"
-"""Running statistics estimated anew at each point, over given batches: what a deployed network sees."""
-
-STALE = "stale_running_statistics"
-"""The stored running statistics, at weights that they were not estimated for.
-
-They can reverse the verdict: where weights have moved far, the activations outgrow the stored variance.
-The article's network with batch norms, trained for 30 epochs, has a loss of 2.45 at most on the plane
-`random` by its batch's statistics, and of 87 by the stored ones (`harness slice article --plane random`,
-seed 0). Offered to show that, not to compare networks.
-"""
-
-MODES = (BATCH, RECALIBRATED, STALE)
+from harness.landscape.words import BATCH, MODES
 
 
 @contextmanager

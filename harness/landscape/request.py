@@ -7,17 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.errors import InputError, nearest
-from harness.landscape.modes import BATCH, MODES
 from harness.landscape.planes import Plane, Weights, line, random_plane, trajectory_plane, weight_plane
 from harness.landscape.projection import held
 from harness.landscape.surface import IMAGES, POINTS
+from harness.landscape.words import BATCH, FIGURE_8, MODES
 from harness.models.places import drawn_pair
 
 USUAL = ("weights", "figure8", "trajectory", "random", "line")
 """What is measured where nothing is asked for."""
-
-FIGURE_8 = "figure8"
-"""The article's pair no further than its path goes, as the article's Figure 8 draws it."""
 
 FIGURE_8_POINTS = 25
 """On each axis: its surface is drawn from the side, in facets."""

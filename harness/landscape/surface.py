@@ -14,9 +14,10 @@ from torch.nn import functional
 
 from harness.errors import InputError
 from harness.landscape.channel import CHUNK, Objective, channel_grid, covers, through
-from harness.landscape.modes import BATCH, RECALIBRATED, measuring, needs_whole, recalibrate
+from harness.landscape.modes import measuring, needs_whole, recalibrate
 from harness.landscape.planes import Extents, Plane, Weights, same_weights
 from harness.landscape.tail import find_tail
+from harness.landscape.words import BATCH, RECALIBRATED
 
 Numbers = npt.NDArray[np.float64]
 

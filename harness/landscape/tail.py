@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from harness.landscape.modes import RECALIBRATED, norms_of
+from harness.landscape.modes import norms_of
 from harness.landscape.planes import Plane, Weights
+from harness.landscape.words import RECALIBRATED
 from harness.models.dropout import CounterDropout
 from harness.models.head import MapLinear
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.findings.slices import FIGURE_8, STALE, Landscape, Slice
+from harness.findings.slices import Landscape, Slice
+from harness.landscape.words import FIGURE_8, STALE
 from harness.report.interpolation import line_picture
 from harness.report.palette import Palette
 from harness.report.panels import Picture

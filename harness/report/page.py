@@ -12,7 +12,7 @@ from markupsafe import Markup
 from harness.design.study import Study
 from harness.findings.analysis import Analysis
 from harness.findings.budgets import tuning_budgets
-from harness.findings.slices import FIGURE_8
+from harness.landscape.words import FIGURE_8
 from harness.models.example import Walkthrough
 from harness.report.curves import curves_picture, measure_curves
 from harness.report.diagnostics import Diagnostics, describe_diagnostics

@@ -10,13 +10,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
-from harness.findings.diagnoses import WHOLE
 from harness.findings.probe import Probed, means_over_seeds, over_layers
 from harness.report.axes import log_axis
 from harness.report.epochs import paint_lines, set_heights
 from harness.report.palette import PAPER, Palette
 from harness.report.panels import Panel, Picture, draw_panel
 from harness.report.words import INTERVAL, count, listed, sentence
+from harness.training.readings import WHOLE
 
 HEIGHT = 220
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from harness.findings.slices import STALE, Numbers, Slice
+from harness.findings.slices import Numbers, Slice
+from harness.landscape.words import STALE
 from harness.report.axes import plain
 from harness.report.words import NOTHING, count, listed
 

@@ -13,11 +13,11 @@ from torch import Tensor
 
 from harness.data import Dataset
 from harness.design.run import Run
-from harness.landscape.modes import RECALIBRATED
 from harness.landscape.planes import Extents, Plane
 from harness.landscape.projection import captured_share, project
 from harness.landscape.request import Request
 from harness.landscape.surface import Surface, loss_of, slice_loss
+from harness.landscape.words import RECALIBRATED
 from harness.runner.beacons import light, put_out
 from harness.runner.desk import Desk
 from harness.runner.devices import own_device

@@ -9,12 +9,13 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from harness.landscape.modes import BATCH
 from harness.landscape.planes import Plane, random_plane, weight_plane
 from harness.landscape.surface import IMAGES, POINTS, Surface, slice_loss
 from harness.landscape.tail import find_tail
+from harness.landscape.words import BATCH
 from harness.models.article import ArticleNet
 from tests.benchmarks.costs import pedantic
+from tests.benchmarks.figures import record
 from tests.pace import slowness
 
 NETS: dict[str, dict[str, Any]] = {
@@ -57,6 +58,8 @@ def test_a_slice_along_two_weights_takes_20_seconds_at_most(benchmark: Benchmark
     seconds = time.process_time() - began
     assert (surface.loss.shape, surface.images) == ((points, points), 2048)
     if benchmark.enabled:
+        what = f"slice of {points} × {points} points, {name}"
+        record(benchmark, what, seconds, "s of a core", target=f"≤ {SECONDS:g} s", met=seconds <= SECONDS)
         assert seconds <= SECONDS * slowness()
 
 
@@ -68,5 +71,7 @@ def test_a_slice_point_by_point(benchmark: BenchmarkFixture, name: str) -> None:
     plane = plane_of(net, "random")
     surface: Surface = pedantic(benchmark, lambda: sliced(net, plane, points=points), rounds=1)
     assert surface.loss.shape == (points, points)
-    if benchmark.enabled:
+    if benchmark.stats is not None:
         benchmark.extra_info["points"] = points**2
+        of_one = 1000 * benchmark.stats.stats.min / points**2
+        record(benchmark, f"point of a slice through all weights, {name}", of_one, "ms")

@@ -15,8 +15,8 @@ from harness.design.run import Run
 from harness.design.study import Study
 from harness.design.variant import Variant
 from harness.findings.frames import StudyFrames
-from harness.findings.slices import MODES, MOST_PAIRS, Landscape, Slice, read_landscape
-from harness.landscape import modes
+from harness.findings.slices import MOST_PAIRS, Landscape, Slice, read_landscape
+from harness.landscape.words import MODES
 from harness.store.results import Results
 
 FIRST = (-1.0, -0.5, 0.0, 0.5)
@@ -229,7 +229,3 @@ def test_a_pair_that_was_named_stands_with_the_pairs(made: Made) -> None:
     for name in ("trajectory", "conv2.weight:1,2,0,0+conv3.weight:3,8,1,0", "weights"):
         Results(folder).write_slice(rows_of(chosen(runs, "bn"), name))
     assert [name[:5] for name in read(frames, folder).names] == ["weigh", "conv2", "traje"]
-
-
-def test_modes_are_those_in_which_slices_are_measured() -> None:
-    assert MODES == modes.MODES

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from harness.errors import InputError
-from harness.landscape.modes import BATCH, MODES, RECALIBRATED, STALE
 from harness.landscape.planes import line, random_plane, trajectory_plane, weight_plane
 from harness.landscape.surface import slice_loss, standing_at
 from harness.landscape.tail import find_tail
+from harness.landscape.words import BATCH, MODES, RECALIBRATED, STALE
 from tests.landscape.nets import article_net, looped, probe_of, weights_of
 
 EXTENTS = ((-1.4, 3.1), (-2.1, 0.9))

@@ -17,7 +17,8 @@ import pytest
 from harness.design.finding import ARTICLE
 from harness.design.study import Study
 from harness.design.variant import Variant
-from harness.findings.slices import MODES, STALE, Landscape, Slice
+from harness.findings.slices import Landscape, Slice
+from harness.landscape.words import MODES, STALE
 from harness.report.landscape import LandscapeSection, describe_landscape
 from harness.report.palette import palette_of
 from harness.report.panels import Panel

@@ -20,8 +20,8 @@ from harness.design.study import Study
 from harness.design.variant import Variant
 from harness.errors import InputError, WorkerError
 from harness.findings.slices import Slice, read_slices
-from harness.landscape.modes import STALE
 from harness.landscape.request import USUAL, Request
+from harness.landscape.words import STALE
 from harness.runner.options import Options
 from harness.runner.predicting import restored
 from harness.runner.running import run_study
