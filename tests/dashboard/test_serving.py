@@ -183,7 +183,7 @@ def test_a_port_that_is_taken_is_passed_by_otherwise(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_a_study_can_be_watched_while_it_runs(project: Path) -> None:
-    short = ["--set", "lr=0.05", "--set", "epochs=100"]
+    short = ["--set", "lr=0.05", "--set", "epochs=60", "--set", "diagnostics=none"]
     words = ["run", "tiny", "--workers", "1", *short]
     with subprocess.Popen([sys.executable, "-m", "harness.cli", *words], cwd=project) as run:
         try:

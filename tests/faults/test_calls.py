@@ -17,7 +17,7 @@ from tests.pace import slowness
 from tests.processes import as_at_a_terminal, left_of_group, small_group
 
 RUN = [sys.executable, "-m", "harness.cli", "run", "tiny", "--no-mirror", "--workers"]
-WORDS = [*RUN, "2", "--set", "lr=0.05", "--set", "epochs=60"]
+WORDS = [*RUN, "2", "--set", "lr=0.05", "--set", "diagnostics=none", "--set", "epochs=60"]
 RUNS = 12
 GREEDY = """
 from multiprocessing import current_process

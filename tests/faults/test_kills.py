@@ -27,7 +27,8 @@ LONGEST_CALL = 6.0
 def words(results: str, seeds: int) -> list[str]:
     return [
         sys.executable, "-m", "harness.cli", "run", "tiny", "--workers", "2", "--seeds", str(seeds),
-        "--retries", "1000", "--results", results, "--checkpoint", "0.05", "--set", "epochs=8",
+        "--retries", "1000", "--results", results, "--checkpoint", "0.05", "--set", "epochs=8", "--set",
+        "diagnostics=1,8",
     ]  # fmt: skip
 
 
