@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from harness.design.run import Run
 from harness.errors import InputError
+
+Precision = Literal["fp32", "tf32x3", "tf32"]
 
 
 def check_precision(run: Run, *, engine: str, device: str) -> None:
