@@ -63,10 +63,11 @@ def draw_mask(key: int, *, threshold: int, position: tuple[int, int], count: int
     # Philox's counter is (block, step, epoch, 0): numpy counts the lowest word up itself.
     bits = np.random.Philox(key=key, counter=[0, step, epoch, 0])
     words = bits.random_raw(-(-count // 4)).view(np.int16)[:count]
-    # int16 for lack of uint16 comparisons in torch; the threshold shifts with it. 0.7 ms a mask of
-    # 32 × 16 × 32 × 32, where torch's own dropout takes 6.6 ms (one Zen 5 core).
-    keep = torch.from_numpy(words) >= threshold - LEVELS // 2
-    return keep.to(torch.float32).mul_(1 / (1 - threshold / LEVELS))
+    # Signed words, of which the threshold shifts too. One pass makes factors of them:
+    # 0.52 ms a mask of 32 × 16 × 32 × 32, of which Philox is 0.41; compared, cast and scaled by torch 0.99
+    # (one Zen 5 core).
+    keep, factor = words >= threshold - LEVELS // 2, np.float32(1 / (1 - threshold / LEVELS))
+    return torch.from_numpy(np.multiply(keep, factor, dtype=np.float32))
 
 
 def set_position(model: nn.Module, *, epoch: int, step: int) -> None:
