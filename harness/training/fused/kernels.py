@@ -16,7 +16,7 @@ class Kernels(Protocol):
     """Operations of the article's family of networks on packs, forward and backward."""
 
     def batch(self, images: Tensor, index: Tensor, *, like: Tensor) -> Tensor:
-        """Images of a resident set, scaled to [0, 1].
+        """Images of a resident set, scaled to [0, 1] in float32, whatever type is wanted.
 
         Args:
             images: uint8 [n, c, h, w].
