@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from torch import Tensor
 
 from harness.training.fused.gpu.batches import gather
@@ -14,8 +12,7 @@ from harness.training.fused.gpu.groupnorm import GroupNormalisation
 from harness.training.fused.gpu.head import Head
 from harness.training.fused.gpu.loss import CrossEntropy
 from harness.training.fused.gpu.pooling import MaxPooling
-
-Precision = Literal["fp32", "tf32", "tf32x3"]
+from harness.training.precision import Precision
 
 _INPUT = {"fp32": "ieee", "tf32": "tf32", "tf32x3": "tf32x3"}
 
