@@ -17,6 +17,7 @@ nox.options.default_venv_backend = "none"
 
 ROOT = Path(__file__).parent
 ENVIRONMENT = ROOT / ".nox" / "env"
+BENCHMARKS = "tests/benchmarks"
 PYTHON = [ROOT / "harness", ROOT / "studies", ROOT / "tests", ROOT / "noxfile.py"]
 
 
@@ -81,10 +82,12 @@ def types(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Time training and evaluation with pytest-benchmark; arguments go to pytest."""
-    with_tool(
-        session, "pytest", "tests/benchmarks", "--benchmark-enable", "--benchmark-autosave", *session.posargs
-    )
+    """Time all that has to be quick and print a table; arguments go to pytest: `-- --benchmark-compare`."""
+    chosen = [] if any(word.startswith(BENCHMARKS) for word in session.posargs) else [BENCHMARKS]
+    # Where nothing was saved yet to compare with, that is a warning, and warnings are errors elsewhere.
+    words = ["-W", "default::pytest_benchmark.logger.PytestBenchmarkWarning"]
+    words += ["--benchmark-enable", "--benchmark-autosave"]
+    with_tool(session, "pytest", *chosen, *words, *session.posargs)
 
 
 def harness(session: nox.Session, *words: str, statuses: tuple[int, ...] = (0,)) -> None:

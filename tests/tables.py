@@ -8,7 +8,9 @@ import pandas as pd
 
 from harness.store.results import Results
 
-OF_A_CALL = ["seconds", "train_seconds", "wall_seconds", "started_at", "call_id", "host", "attempt"]
+OF_A_CALL = [
+    "seconds", "train_seconds", "wall_seconds", "started_at", "call_id", "host", "attempt", "pack_size",
+]  # fmt: skip
 KEYS = {
     "runs": ["run_id"],
     "curves": ["run_id", "epoch", "split"],

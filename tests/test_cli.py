@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from harness.cli import main
+from harness.store.machine import cores
 from harness.store.results import Results
 from tests.conftest import DECLARATION
 
@@ -201,6 +202,11 @@ BAD_CALLS = {
     "unknown table": (("export", "tiny", "rans"), "no table is named 'rans'"),
     "table without rows": (("export", "tiny", "runs"), "no table 'runs'"),
     "unknown device": (("run", "tiny", "--device", "tpu"), "--device tpu"),
+    "unknown engine": (("run", "tiny", "--engine", "fuse"), "--engine fuse"),
+    "engine that does not fit": (
+        ("run", "tiny", "--engine", "fused", "--set", "optimizer=Adam"),
+        "--engine fused, but 'plain' can't be fused: packs are trained by SGD, not by Adam",
+    ),
     "unknown run": (("run", "tiny", "--only", "x"), "--only x"),
     "unknown data": (("data", "mnits"), "neither a study nor a data set is named 'mnits'"),
     "data folder that is not there": (
@@ -291,6 +297,34 @@ def test_set_and_seeds_narrow_or_widen_a_study_for_one_call(harness: Harness) ->
         in harness("plan", "tiny", "--set", "lr=0.1,0.2,0.4", "--seeds", "9").out
     )
     assert "8 cells × 6 seeds" in harness("plan", "tiny", "--set", "dropout=0,0.5").out
+
+
+def test_the_plan_says_which_engine_and_which_packs_may_train_what_is_missing(harness: Harness) -> None:
+    def packs(*words: str) -> str:
+        return " ".join(
+            harness("plan", "tiny", *words).out.partition("packs")[2].partition("time here")[0].split()
+        )
+
+    together = "packs out of 2 groups of up to 12 runs that can be trained together"
+    solo = f"one run each, {cores()} at a time on CPU cores"
+    assert packs() == (
+        f"24 runs still to train; `harness run` decides: {solo} (engine solo), or {together} (engine fused)"
+    )
+    own = packs("--set", "optimizer=Adam")
+    assert own == (
+        f"24 still to train, {solo} (engine solo: 'plain' can't be fused: packs are trained by SGD, "
+        "not by Adam)"
+    )
+    words = ("run", "tiny", "--workers", "0", "--set", "lr=0.05", "--set", "epochs=1")
+    first = harness(*words, "--engine", "fused")
+    assert "engine fused: as asked" in first.err
+    assert "12 runs to train in this process" in first.err
+    assert packs("--set", "lr=0.05") == "none is left to train"
+    past = "as the finished runs of this study"
+    assert packs() == f"12 runs still to train, in {together.replace('12', '6')} (engine fused: {past})"
+    assert f"engine fused: {past}" in harness("run", "tiny", "--workers", "0").err
+    mixed = harness("run", "tiny", "--workers", "0", "--set", "lr=0.3", "--engine", "solo")
+    assert "engine solo: as asked" in mixed.err
 
 
 def test_list_shows_a_broken_study_beside_the_others(harness: Harness, project: Path) -> None:

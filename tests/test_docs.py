@@ -67,3 +67,15 @@ def test_the_readme_names_every_command_and_session() -> None:
     sessions = re.findall(r"@nox\.session[^\n]*\ndef (\w+)", (ROOT / "noxfile.py").read_text())
     assert len(sessions) == 9
     assert all(f"`{session}`" in text for session in sessions)
+
+
+def test_the_guide_to_performance_names_programs_and_trials_that_there_are() -> None:
+    text = (ROOT / "docs" / "performance.md").read_text()
+    folder = ROOT / "tests" / "benchmarks"
+    named = set(re.findall(r"tests/benchmarks/(\w+\.py)", text))
+    assert len(named) >= 4
+    assert all((folder / name).exists() for name in named)
+    trials = set(re.findall(r": `(\w+)`", section(text, "What was tried")))
+    assert len(trials) >= 4
+    program = (folder / "experiments.py").read_text()
+    assert all(f'"{trial}"' in program for trial in trials)

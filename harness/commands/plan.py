@@ -19,10 +19,12 @@ def plan(
 ) -> None:
     """Show what a study trains, how long it takes here, and the smallest effect it can detect."""
     from harness.console.looks import explain_looks, looks_table
+    from harness.console.packs import packs_ahead
     from harness.console.prospects import explain_prospects, prospects_table
     from harness.findings.looks import check_stopping
     from harness.findings.prospects import pilot, prospects
     from harness.runner.estimating import estimate
+    from harness.runner.past import recorded_of
     from harness.search.recorded import runs_ahead
     from harness.store.ledger import open_ledger
     from harness.store.machine import cores
@@ -36,7 +38,10 @@ def plan(
     missing = runs_ahead(declared, folder, ledger=ledger)
     recorded = folder.runs(columns=("variant", "status", "wall_seconds", "epochs"))
     guess = estimate(missing, recorded=recorded, workers=cores())
-    out.print(facts_table(plan_facts(declared, missing=len(missing), workers=cores(), guess=guess)))
+    packs = packs_ahead(
+        missing, declared=ledger.runs, recorded=recorded_of(folder, "engine"), workers=cores()
+    )
+    out.print(facts_table(plan_facts(declared, packs=packs, guess=guess)))
     shown = prospects(declared, pilot(declared, folder, ledger=ledger))
     out.print()
     out.print(prospects_table(shown))

@@ -18,6 +18,7 @@ from harness.console.options import (
     Assignments,
     DataDir,
     Device,
+    Engine,
     Exploratory,
     ResultsDir,
     Seeds,
@@ -41,6 +42,7 @@ def run(
     assignments: Assignments = None,
     workers: Workers = None,
     device: Device = "auto",
+    engine: Engine = "auto",
     only: Annotated[
         str | None,
         typer.Option(
@@ -54,7 +56,10 @@ def run(
         int, typer.Option("--retries", help="Tries more for a run whose worker dies or finds no memory.")
     ] = 2,
     timeout: Annotated[
-        float | None, typer.Option("--timeout", metavar="S", help="Seconds that a run may take.")
+        float | None,
+        typer.Option(
+            "--timeout", metavar="S", help="Seconds that a run may take, or a pack: a longer one is halved."
+        ),
     ] = None,
     checkpoint: Annotated[
         float,
@@ -93,6 +98,7 @@ def run(
         data_dir=data_dir,
         workers=workers,
         device=device,
+        engine=engine,
         only=only,
         retry_failed=retry_failed,
         retries=retries,

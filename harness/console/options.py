@@ -24,6 +24,13 @@ Workers = Annotated[
     int | None, typer.Option("--workers", help="Worker processes; default one a core, 0: this process.")
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+Engine = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        help="auto (as finished runs, else the faster), solo (a run at a time) or fused (packs of runs).",
+    ),
+]
 DataDir = Annotated[
     Path | None,
     typer.Option(

@@ -17,7 +17,17 @@ from rich.progress import (
 )
 
 from harness.console.words import duration
-from harness.runner.events import Advanced, Damaged, Event, Finished, LeftOut, Preparing, Retried, Started
+from harness.runner.events import (
+    Advanced,
+    Chosen,
+    Damaged,
+    Event,
+    Finished,
+    LeftOut,
+    Preparing,
+    Retried,
+    Started,
+)
 from harness.store.tables import FINISHED
 
 PLAIN_SECONDS = 10.0
@@ -65,7 +75,9 @@ class ProgressView:
         if isinstance(event, Preparing):
             self._progress.update(self._task, total=event.total, completed=event.done, description=event.what)
             return
-        if isinstance(event, Started):
+        if isinstance(event, Chosen):
+            self._say(f"engine {event.choice.engine}: {event.choice.why}")
+        elif isinstance(event, Started):
             self._start(event)
         elif isinstance(event, Advanced):
             self._advance(event.images)
@@ -74,7 +86,7 @@ class ProgressView:
         elif isinstance(event, LeftOut):
             self._say(f"the worker {event.worker} is left out: {event.reason}")
         elif isinstance(event, Retried):
-            self._say(f"{event.run_id} will be tried again: {event.reason}")
+            self._say(_again(event))
         elif isinstance(event, Finished):
             self._counts[event.status] += 1
             if event.error:
@@ -121,6 +133,12 @@ class ProgressView:
         elif not self._images:
             parts.append("workers are starting")
         return " · ".join(parts)
+
+
+def _again(event: Retried) -> str:
+    if not event.others:
+        return f"{event.run_id} will be tried again: {event.reason}"
+    return f"the pack of {event.run_id} and {event.others:,} more is halved: {event.reason}"
 
 
 class WorkProgress:

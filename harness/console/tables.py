@@ -73,19 +73,18 @@ def design_facts(study: Study) -> list[tuple[str, str]]:
     ]
 
 
-def plan_facts(study: Study, *, missing: int, workers: int, guess: Estimate) -> list[tuple[str, str]]:
+def plan_facts(study: Study, *, packs: str, guess: Estimate) -> list[tuple[str, str]]:
     """What a study costs here, line by line.
 
     Args:
         study: the declaration.
-        missing: runs that are still to train.
-        workers: how many train side by side.
-        guess: the time they take.
+        packs: what is still to train, and how, as `packs_ahead` says it.
+        guess: the time it takes.
     """
     time = guess.basis if not guess.seconds else f"about {duration(guess.seconds)} ({guess.basis})"
     return [
         *design_facts(study),
-        ("packs", f"{missing:,} (one run each) still to train, {workers} at a time on CPU cores"),
+        ("packs", packs),
         ("time here", time),
     ]
 

@@ -12,19 +12,23 @@ from typing import Any
 from harness.data import Dataset
 from harness.design.run import Run
 from harness.design.study import Study
-from harness.runner.beacons import read_beacon
+from harness.runner.alone import Alone
 from harness.runner.checkpoint import checkpoint_path
 from harness.runner.crew import Crew, ticking
 from harness.runner.desk import Desk
-from harness.runner.devices import Place, pin
-from harness.runner.events import Advanced, Finished, Notify, Recorded, Retried, Started
-from harness.runner.executing import execute
+from harness.runner.devices import Place
+from harness.runner.engines import Choice, Gauge, choose_engine, settle_engine
+from harness.runner.estimating import operations, size_of
+from harness.runner.events import Advanced, Chosen, Finished, Notify, Preparing, Recorded, Retried, Started
+from harness.runner.gauging import measure
 from harness.runner.journal import Journal, join_files
 from harness.runner.options import Options
 from harness.runner.origin import write_origin
 from harness.runner.outcome import Outcome
+from harness.runner.packing import Pack, form_packs
+from harness.runner.past import recorded_of
 from harness.runner.shift import Workers
-from harness.runner.tries import Try, try_runs
+from harness.runner.tries import Try, try_packs
 from harness.runner.workplace import find_place
 from harness.store.ledger import Ledger
 from harness.store.lock import study_lock
@@ -81,7 +85,7 @@ class Call:
                 checkpoint_seconds=self._options.checkpoint_seconds,
                 data_dir=self._options.data_dir,
             )
-            self._workers = self._cluster or stack.enter_context(self._crew())
+            self._workers = self._cluster or self._workers_here(stack)
             stack.enter_context(ticking(self._tick, seconds=TICK_SECONDS))
             self._stack = stack.pop_all()
         return self
@@ -89,9 +93,34 @@ class Call:
     def __exit__(self, *reason: Any) -> None:
         self._stack.__exit__(*reason)
 
-    def _crew(self) -> Crew[Try]:
-        slots = () if self._options.workers == 0 else self._place.slots
-        return Crew(slots, desk=self._desk, limit=self._options.timeout)
+    def _workers_here(self, stack: ExitStack) -> Workers[Try]:
+        if self._options.workers == 0:
+            desk = replace(self._desk, beacon=self._desk.beacon / "own.json")
+            return Alone(self._place.slots[0], desk=desk)
+        return stack.enter_context(Crew(self._place.slots, desk=self._desk, limit=self._options.timeout))
+
+    def choose_engine(self, settled: Choice | None, *, ahead: Sequence[Run]) -> None:
+        """Decide which engine trains, and say so.
+
+        Args:
+            settled: what is settled already, see `settle_engine`.
+            ahead: the runs that lie ahead.
+        """
+        self._choice = choose_engine(
+            settled, device=self._place.kind, measure=lambda engines: self._measure(ahead, engines)
+        )
+        if (
+            self._choice.engine == "fused"
+            and self._options.workers is None
+            and isinstance(self._workers, Crew)
+        ):
+            self._place = self._place.at_most(self._place.devices)
+            self._workers.shrink(len(self._place.slots))
+        self._notify(Chosen(self._choice))
+
+    def _measure(self, ahead: Sequence[Run], engines: tuple[str, ...]) -> Gauge | None:
+        self._notify(Preparing("measuring the engines", 0, None))
+        return measure(self._workers, ahead, self._dataset, engines=engines, place=self._place)
 
     def announce(self, runs: Sequence[Run]) -> None:
         """Say what lies ahead: one run at least."""
@@ -126,28 +155,32 @@ class Call:
             yield outcome
 
     def _outcomes(self, runs: Sequence[Run]) -> Iterator[Outcome]:
-        if self._options.workers == 0:
-            pin(self._place.slots[0])
-            desk = replace(self._desk, beacon=self._own_beacon)
-            return (execute(run, desk, catch=False) for run in runs)
-        return try_runs(
+        return try_packs(
             self._workers,
-            runs,
+            self._packs(runs),
+            engine=self._choice.engine,
+            catch=self._options.workers != 0,
             retries=self._options.retries,
             device=self._place.kind,
             logs=self._desk.logs,
-            on_retry=lambda run, reason: self._notify(Retried(run.run_id, reason)),
+            on_retry=lambda pack, reason: self._notify(Retried(pack[0].run_id, reason, others=len(pack) - 1)),
         )
 
-    @property
-    def _own_beacon(self) -> Path:
-        return self._desk.beacon / "own.json"
+    def _packs(self, runs: Sequence[Run]) -> list[Pack]:
+        """The packs in which runs are trained; with engine solo, each run by itself and in this order."""
+        if self._choice.engine == "solo":
+            return [(run,) for run in runs]
+        return form_packs(
+            runs,
+            images=self._choice.images,
+            workers=len(self._place.slots),
+            cost=lambda run: operations(run, size_of(self._dataset)),
+        )
 
     def _tick(self) -> None:
-        own = read_beacon(self._own_beacon)
-        lit = [*self._workers.beacons, *([own] if own else [])]
+        lit = self._workers.beacons
         images = self._journal.images + sum(beacon.images for beacon in lit)
-        self._notify(Advanced(images, tuple(beacon.run_id for beacon in lit)))
+        self._notify(Advanced(images, tuple(beacon.name for beacon in lit)))
 
 
 @contextmanager
@@ -165,7 +198,7 @@ def open_call(
     Args:
         study: the declaration.
         dataset: its data.
-        declared: the runs that may be trained.
+        declared: the runs that may be trained, those of every cell among them.
         look_up: under the lock, what is recorded and what lies ahead: another call may have gone on
             with the study in the meantime.
         options: how to run it.
@@ -175,27 +208,33 @@ def open_call(
         HarnessError: what `find_place`, `study_lock` and `Call` raise.
     """
     results = Results(options.results / study.name)
-    with (
-        find_place(dataset, runs=declared, results=results, options=options, notify=notify) as (
-            place,
-            cluster,
-        ),
-        study_lock(results.folder),
+    with find_place(dataset, runs=declared, results=results, options=options, notify=notify) as (
+        place,
+        cluster,
     ):
-        ledger, ahead = look_up()
-        with Call(
-            study,
-            dataset,
-            place.at_most(len(ahead)),
-            ledger=ledger,
-            options=options,
-            notify=notify,
-            cluster=cluster,
-        ) as call:
-            if ahead:
-                call.announce(ahead)
-            yield call, ahead
-        join_files(results, notify)
+        settled = settle_engine(
+            declared,
+            asked=options.engine,
+            recorded=recorded_of(results, "engine"),
+            device=place.kind,
+            far=cluster is not None,
+        )
+        with study_lock(results.folder):
+            ledger, ahead = look_up()
+            with Call(
+                study,
+                dataset,
+                place.at_most(len(ahead)),
+                ledger=ledger,
+                options=options,
+                notify=notify,
+                cluster=cluster,
+            ) as call:
+                if ahead:
+                    call.choose_engine(settled, ahead=ahead)
+                    call.announce(ahead)
+                yield call, ahead
+            join_files(results, notify)
 
 
 def _images(run: Run, dataset: Dataset) -> int:

@@ -45,6 +45,12 @@ class Crew(Generic[T]):
         for post in self._posts:
             post.close()
 
+    def shrink(self, count: int) -> None:
+        """Have no more workers than so many; the first stay."""
+        self._posts, others = self._posts[:count], self._posts[count:]
+        for post in others:
+            post.close()
+
     @property
     def beacons(self) -> list[Beacon]:
         """What every busy worker last said."""

@@ -40,6 +40,12 @@ class Place:
     gpus: tuple[str, ...] = ()
     machine: Mapping[str, Any] | None = None
 
+    @property
+    def devices(self) -> int:
+        """The GPUs, or the cores; of a cluster the workers. A pack keeps one busy."""
+        gpus = {slot for slot in self.slots if slot.startswith("cuda:")}
+        return len(gpus) or len(self.slots)
+
     def at_most(self, count: int) -> Place:
         """The same place with no more slots than there is work."""
         return replace(self, slots=self.slots[: max(1, count)])

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from harness.data.dataset import Dataset
 from harness.design.run import Run
 from harness.store.tables import FINISHED
 
@@ -18,7 +19,10 @@ REFERENCE_GFLOPS = 50.0
 dropout take some of it.
 """
 
-SIZES = {
+Size = tuple[int, int, tuple[int, int, int]]
+"""Training images, test images, and the shape of an image (channels, height, width)."""
+
+SIZES: dict[str, Size] = {
     "devanagari": (17000, 3000, (1, 32, 32)),
     "digits": (1437, 360, (1, 32, 32)),
     "mnist": (60000, 10000, (1, 28, 28)),
@@ -26,7 +30,7 @@ SIZES = {
     "kmnist": (60000, 10000, (1, 28, 28)),
     "cifar10": (50000, 10000, (3, 32, 32)),
 }
-"""Training images, test images and image shape of the named data sets, known without opening them."""
+"""Of the named data sets, known without opening them."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +72,20 @@ def estimate(runs: Sequence[Run], *, recorded: pa.Table | None, workers: int) ->
     return Estimate(total / workers, f"from arithmetic at {REFERENCE_GFLOPS:.0f} GFLOP/s a worker")
 
 
-def operations(run: Run) -> float:
-    """Floating-point operations of a run of the article's network: training, and measuring each epoch."""
-    train, test, shape = SIZES[run.dataset]
+def size_of(dataset: Dataset) -> Size:
+    """The size of data that are open."""
+    channels, height, width = dataset.train.images.shape[1:]
+    return len(dataset.train), len(dataset.test), (channels, height, width)
+
+
+def operations(run: Run, size: Size | None = None) -> float:
+    """Floating-point operations of a run of the article's network: training, and measuring each epoch.
+
+    Args:
+        run: which.
+        size: of its data; None where they have a name that is known.
+    """
+    train, test, shape = size or SIZES[run.dataset]
     forward, backward = _forward(run.settings, shape)
     held_out = int(train * run.settings["validation"])
     measured = min(run.settings["probe_size"], train) + held_out + (test if run.tested else 0)

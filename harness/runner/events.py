@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.design.run import Stage
+from harness.runner.engines import Choice
 from harness.runner.outcome import Outcome
 from harness.training.records import Status
 
@@ -48,12 +49,23 @@ class Started:
 
 
 @dataclass(frozen=True)
+class Chosen:
+    """It is decided which engine trains the study.
+
+    Attributes:
+        choice: the engine, and why.
+    """
+
+    choice: Choice
+
+
+@dataclass(frozen=True)
 class Advanced:
     """Time has passed.
 
     Attributes:
         images: training images seen so far in this call, those of unfinished runs included.
-        active: the runs that are being trained, by run_id.
+        active: what the workers are at: a run by its run_id, a pack by its first run's and how many more.
     """
 
     images: int
@@ -88,15 +100,17 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Retried:
-    """A run's worker died or found no memory; the run will be tried again.
+    """A run whose worker died or that found no memory will be tried again; of a pack that failed, the halves.
 
     Attributes:
-        run_id: which.
+        run_id: which; of a pack the first.
         reason: what is known of it.
+        others: runs of the pack beside it.
     """
 
     run_id: str
     reason: str
+    others: int = 0
 
 
 @dataclass(frozen=True)
@@ -125,5 +139,5 @@ class LeftOut:
     reason: str
 
 
-Event = Preparing | Started | Advanced | Retried | Finished | Recorded | Damaged | LeftOut
+Event = Preparing | Chosen | Started | Advanced | Retried | Finished | Recorded | Damaged | LeftOut
 Notify = Callable[[Event], None]

@@ -1,14 +1,15 @@
-"""Edge: one run in one process, from the declaration to an outcome that can be sent home."""
+"""Edge: one pack in one process, from the declarations of its runs to outcomes that can be sent home."""
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import time
 import traceback
 from contextlib import nullcontext
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
@@ -22,67 +23,104 @@ from harness.runner.checkpoint import FileCheckpoint, checkpoint_path
 from harness.runner.desk import Desk
 from harness.runner.devices import own_device
 from harness.runner.logs import log_path, note, output_to
-from harness.runner.outcome import Outcome
+from harness.runner.outcome import Outcome, PackEnd
+from harness.runner.packing import Pack
+from harness.training import solo
+from harness.training.fused import training as fused
 from harness.training.records import Records, Row
-from harness.training.solo import ENGINE, train
+
+LIT_SECONDS = 0.1
+"""A beacon says no more often how far a pack is: its runs end their epochs all at once."""
 
 
-def execute(run: Run, desk: Desk, *, catch: bool = True) -> Outcome:
-    """Train a run; an error becomes an outcome, `oom` for want of memory, else `failed`.
+def execute(runs: Pack, desk: Desk, *, engine: str, catch: bool = True) -> PackEnd:
+    """Train a pack; an error becomes the outcome of its runs, `oom` for want of memory, else `failed`.
+
+    The wall time is shared evenly among the runs. The output goes to the log of the first.
 
     Args:
-        run: what to train.
+        runs: what to train; engine solo takes one at a time.
         desk: of this worker.
-        catch: false lets errors out and output through, as a debugger wants them.
+        engine: trains them.
+        catch: false lets errors out and output through, as a debugger wants them; but several runs that
+            find no memory together are no error, for half of them may.
     """
     started_at, started = datetime.now(UTC), time.monotonic()
-    device, log = own_device(), log_path(desk.logs, run.run_id)
-    light(desk.beacon, run_id=run.run_id, since=started, images=0)
-    note(log, f"started on {socket.gethostname()}, {device}, process {os.getpid()}: {run.given}")
+    _note_start(runs, desk)
+    light(desk.beacon, run_id=runs[0].run_id, since=started, images=0, others=len(runs) - 1)
     error, spent = None, False
     try:
-        with output_to(log) if catch else nullcontext():
-            records = _train(run, device, desk, started)
+        with output_to(log_path(desk.logs, runs[0].run_id)) if catch else nullcontext():
+            records = _train(runs, desk, since=started, engine=engine)
     except (Exception, SystemExit) as reason:  # a network of the user's own may call sys.exit
-        if not catch:
+        starved = want_of_memory(reason)
+        if not catch and not (starved and len(runs) > 1):
             raise
-        records, error = Records("oom" if _want_of_memory(reason) else "failed"), _text(reason)
-        spent = isinstance(reason, torch.AcceleratorError)
-        note(log, traceback.format_exc())
+        records = [Records("oom" if starved else "failed") for _ in runs]
+        error, spent = _text(reason), isinstance(reason, torch.AcceleratorError)
+        note(log_path(desk.logs, runs[0].run_id), traceback.format_exc())
     finally:
         put_out(desk.beacon)
-    seconds = records.earlier_seconds + time.monotonic() - started
-    note(log, f"{records.status} after {seconds:.1f} s")
-    return Outcome(
-        run=run,
-        records=records,
-        engine=ENGINE,
-        device=device.type,
-        wall_seconds=seconds,
+    if error and not spent:  # only here, for the error held on to all that was on the device
+        free_memory()
+    seconds = (time.monotonic() - started) / len(runs)
+    outcome_of = partial(
+        Outcome,
+        engine=engine,
+        device=own_device().type,
         host=socket.gethostname(),
         started_at=started_at,
         error=error,
-        spent=spent,
+        pack_size=len(runs),
     )
+    outcomes = []
+    for run, own in zip(runs, records, strict=True):
+        outcomes.append(outcome_of(run=run, records=own, wall_seconds=own.earlier_seconds + seconds))
+        note(log_path(desk.logs, run.run_id), f"{own.status} after {outcomes[-1].wall_seconds:.1f} s")
+    return PackEnd(tuple(outcomes), spent=spent)
 
 
-def _train(run: Run, device: torch.device, desk: Desk, started: float) -> Records:
-    seen, log = 0, log_path(desk.logs, run.run_id)
+def _note_start(runs: Pack, desk: Desk) -> None:
+    where = f"{socket.gethostname()}, {own_device()}, process {os.getpid()}"
+    together = f", in a pack of {len(runs):,}" if len(runs) > 1 else ""
+    for run in runs:
+        note(log_path(desk.logs, run.run_id), f"started on {where}{together}: {run.given}")
 
-    def watch(images: int, rows: list[Row]) -> None:
-        nonlocal seen
+
+def _train(runs: Pack, desk: Desk, *, since: float, engine: str) -> list[Records]:
+    seen, lit = 0, since
+
+    def watch(run: Run, images: int, rows: list[Row]) -> None:
+        nonlocal seen, lit
         seen += images
-        light(desk.beacon, run_id=run.run_id, since=started, images=seen)
+        now = time.monotonic()
+        if now - lit >= LIT_SECONDS:
+            light(desk.beacon, run_id=runs[0].run_id, since=since, images=seen, others=len(runs) - 1)
+            lit = now
         figures = (f"{row['split']} {row['loss']:.4f} {row['accuracy']:.4f}" for row in rows)
-        note(log, f"epoch {rows[0]['epoch']}: loss and accuracy: {', '.join(figures)}")
+        text = f"epoch {rows[0]['epoch']}: loss and accuracy: {', '.join(figures)}"
+        note(log_path(desk.logs, run.run_id), text)
 
-    dataset = open_data(run, desk)
+    dataset = open_data(runs[0], desk)
+    if engine == fused.ENGINE:
+        return fused.train_pack(runs, dataset, device=own_device(), on_epoch=watch)
+    (run,) = runs
     checkpoint = FileCheckpoint(
         checkpoint_path(desk.checkpoints, run.run_id),
         every=desk.checkpoint_seconds,
-        say=lambda text: note(log, text),
+        say=lambda text: note(log_path(desk.logs, run.run_id), text),
     )
-    return train(run, dataset, device=device, on_epoch=watch, checkpoint=checkpoint)
+    records = solo.train(
+        run, dataset, device=own_device(), on_epoch=partial(watch, run), checkpoint=checkpoint
+    )
+    return [records]
+
+
+def free_memory() -> None:
+    """Give back what this process holds on its device but does not use."""
+    gc.collect()
+    if own_device().type == "cuda":
+        torch.cuda.empty_cache()
 
 
 def open_data(run: Run, desk: Desk) -> Dataset:
@@ -101,14 +139,14 @@ def open_data(run: Run, desk: Desk) -> Dataset:
     return dataset
 
 
-def _want_of_memory(error: BaseException) -> bool:
+def want_of_memory(error: BaseException) -> bool:
     """Whether an allocation failed; on the CPU torch says so by a RuntimeError."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def _text(error: BaseException) -> str:
     """The end of a traceback, or a line for want of memory."""
-    if _want_of_memory(error):
+    if want_of_memory(error):
         return f"{type(error).__name__}: {error}".splitlines()[0]
     return traceback.format_exc(limit=-6)
 

@@ -65,7 +65,7 @@ class Journal:
             "engine": outcome.engine,
             "device": outcome.device,
             "host": outcome.host,
-            "pack_size": 1,
+            "pack_size": outcome.pack_size,
             "error": outcome.error,
             "fingerprint": run.fingerprint,
             "call_id": self._call_id,

@@ -21,7 +21,7 @@ from harness.runner.beacons import Beacon
 from harness.runner.checkpoint import checkpoint_path, is_marked
 from harness.runner.desk import Desk
 from harness.runner.memory import MemoryKills
-from harness.runner.outcome import Outcome
+from harness.runner.outcome import PackEnd
 from harness.runner.post import Post, Work
 from harness.store.tables import FINISHED
 
@@ -146,13 +146,14 @@ class Office(WorkerPlugin):
             if beacon != told:
                 told = beacon
                 self._tell(key, beacon)
-        if isinstance(end, Outcome) and end.records.status in FINISHED:
-            checkpoint_path(post.desk.checkpoints, end.run.run_id).unlink(missing_ok=True)
+        for outcome in end.outcomes if isinstance(end, PackEnd) else ():
+            if outcome.records.status in FINISHED:
+                checkpoint_path(post.desk.checkpoints, outcome.run.run_id).unlink(missing_ok=True)
         return Delivery(end, _take_logs(post.desk.logs))
 
     def _tell(self, key: str, beacon: Beacon | None) -> None:
         if beacon:
-            message = {"key": key, "run_id": beacon.run_id, "images": beacon.images}
+            message = {"key": key, "run_id": beacon.run_id, "images": beacon.images, "others": beacon.others}
             self._worker.log_event(self._brief.topic, message)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import InputError
+from harness.errors import InputError, nearest
 from harness.runner.desk import CHECKPOINT_SECONDS
+
+ENGINES = ("auto", "solo", "fused")
 
 
 @dataclass(frozen=True)
@@ -19,21 +21,24 @@ class Options:
         workers: processes; None for one a core, 0 for this process; on a cluster, at most so many of its
             threads, None for all.
         device: auto, cpu or cuda.
+        engine: auto, solo or fused.
         only: the run_id of the one run to train; a finished one is trained again but not recorded.
         retry_failed: try runs again that failed, timed out or found no memory in an earlier call.
         retries: how often a run is tried again whose worker dies or finds no memory.
-        timeout: seconds that a run may take; None for as long as it takes. Needs workers.
+        timeout: seconds that a run may take, or a pack; None for as long as it takes. Needs workers.
         checkpoint_seconds: a longer run keeps its state about this often.
         cluster: address of a scheduler of dask whose workers train; None for processes of this machine.
 
     Raises:
-        InputError: an unknown device, a number out of range, a timeout or a cluster without workers.
+        InputError: an unknown device or engine, a number out of range, a timeout or a cluster without
+            workers.
     """
 
     results: Path = Path("results")
     data_dir: Path | None = None
     workers: int | None = None
     device: str = "auto"
+    engine: str = "auto"
     only: str | None = None
     retry_failed: bool = False
     retries: int = 2
@@ -45,6 +50,12 @@ class Options:
         if self.device not in ("auto", "cpu", "cuda"):
             raise InputError(
                 f"--device {self.device}", rule="device is auto, cpu or cuda", remedy="choose one of these"
+            )
+        if self.engine not in ENGINES:
+            raise InputError(
+                f"--engine {self.engine}",
+                rule="engine is auto, solo or fused: as is faster here, a run at a time, or packs of runs",
+                remedy=nearest(self.engine, ENGINES),
             )
         if self.workers is not None and self.workers < 0:
             raise InputError(

@@ -85,7 +85,9 @@ class Outpost(Generic[T]):
         """Take in what the worker tells of its progress, if it is of the work in hand."""
         if self.task is not None and message["key"] == self._key:
             # Its clock is another machine's; only the images count here.
-            self.beacon = Beacon(message["run_id"], self._handed, message["images"], pid=0)
+            self.beacon = Beacon(
+                message["run_id"], self._handed, message["images"], pid=0, others=message["others"]
+            )
 
     def lose(self, why: str) -> None:
         """Expect nothing of it any more."""

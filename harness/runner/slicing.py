@@ -21,9 +21,9 @@ from harness.runner.matching import Match, matches_of
 from harness.runner.measuring import Measured, Task, measure
 from harness.runner.options import Options
 from harness.runner.origin import write_origin
+from harness.runner.past import recorded_of
 from harness.runner.post import Death
 from harness.runner.ways import Ways
-from harness.runner.workplace import recorded_devices
 from harness.store.kept import Kept
 from harness.store.ledger import Ledger, open_ledger
 from harness.store.lock import study_lock
@@ -73,7 +73,7 @@ def slice_study(
     if not everywhere:
         runs = _first_combination(runs, variants=len(study.variants))
     matches = matches_of(runs, requests, study=study.name)
-    place = choose_place(options.device, workers=options.workers, recorded=recorded_devices(results))
+    place = choose_place(options.device, workers=options.workers, recorded=recorded_of(results, "device"))
     with study_lock(results.folder):
         give_up = say if lenient else None
         tasks = list(_tasks(matches, dataset, results, give_up=give_up, report=report))

@@ -12,10 +12,10 @@ from harness.errors import InputError
 from harness.runner.devices import Place, choose_place
 from harness.runner.events import Notify
 from harness.runner.options import Options
+from harness.runner.past import recorded_of
 from harness.runner.shift import Workers
 from harness.runner.tries import Try
 from harness.store.results import Results
-from harness.store.tables import FINISHED
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def find_place(
         InputError: a device or a cluster that is not there.
         WorkerError: a cluster without a worker that can take part.
     """
-    recorded = recorded_devices(results)
+    recorded = recorded_of(results, "device")
     if options.cluster is None:
         yield choose_place(options.device, workers=options.workers, recorded=recorded), None
         return
@@ -52,12 +52,3 @@ def find_place(
         options.cluster, dataset, sources=sources, options=options, folder=results.folder, notify=notify
     ) as cluster:
         yield cluster.settle(recorded=recorded), cluster
-
-
-def recorded_devices(results: Results) -> set[str]:
-    """Kinds of device of the finished runs."""
-    recorded = results.runs(columns=("status", "device"))
-    if recorded is None:
-        return set()
-    rows = recorded.to_pylist()
-    return {row["device"] for row in rows if row["status"] in FINISHED}

@@ -95,7 +95,7 @@ def _tune(
         return _ledger(standing, record), runs if options.only else standing.ahead()
 
     _rehearse(standing, dataset)
-    declared = list(standing.runs.values())
+    declared = [*standing.runs.values(), *_proposable(standing)]
     with open_call(study, dataset, declared=declared, look_up=look_up, options=options, notify=notify) as (
         call,
         _,
@@ -119,6 +119,17 @@ def _to_the_end(call: Call, standing: Standing, record: Record, results: Results
         if not runs:
             return standing
         _train(call, runs, record)
+
+
+def _proposable(standing: Standing) -> list[Run]:
+    """Runs with each value that may be proposed: whether all fit a pack must be known before the first is."""
+    return [
+        cell.cell_search.runs({name: value}, standing.study.epochs)[0]
+        for cell in standing.cells
+        for name, options in cell.cell_search.space.items()
+        if isinstance(options, tuple)
+        for value in options
+    ]
 
 
 def _rehearse(standing: Standing, dataset: Dataset) -> None:

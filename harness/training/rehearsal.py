@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 
@@ -40,7 +41,7 @@ def rehearse(runs: Sequence[Run], dataset: Dataset, *, declared: Sequence[Run]) 
     two = images.batch(torch.arange(min(2, len(images))))
     for run in runs:
         try:
-            with torch.random.fork_rng(devices=[]):
+            with torch.random.fork_rng(devices=[]), _one_thread():
                 _take_step(run, dataset, *two)
         except HarnessError:
             raise
@@ -51,6 +52,17 @@ def rehearse(runs: Sequence[Run], dataset: Dataset, *, declared: Sequence[Run]) 
                 "loss(logits, labels).backward(), optimizer.step()",
                 remedy="mend the one that raised, or choose another setting",
             ) from error
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """For two images: several threads wait for each other, on a busy machine for half a minute in all."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _take_step(run: Run, dataset: Dataset, x: torch.Tensor, y: torch.Tensor) -> None:

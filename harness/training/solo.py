@@ -51,6 +51,32 @@ def train(
         return _trained(run, dataset, device, on_epoch, checkpoint)
 
 
+def pace(run: Run, dataset: Dataset, *, device: torch.device, steps: int) -> float:
+    """Images a second that a run trains on, without measuring it.
+
+    Args:
+        run: which.
+        dataset: the data that it names.
+        device: where to train.
+        steps: that are timed, after three more.
+    """
+    settings = run.settings
+    training, _ = splits_of(run, dataset, device)
+    model = make_model(run, dataset).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = make_optimizer(model, settings)
+    batch = epoch_order(run, 1, len(training))[: settings["batch_size"]].to(device)
+    for count in (3, steps):
+        timed = train_epoch(
+            model,
+            optimizer,
+            training,
+            order=batch.repeat(count),
+            batch_size=len(batch),
+            objectives=Objectives(resolve_loss(settings["loss"])),
+        )
+    return steps * len(batch) / timed.seconds
+
+
 def _trained(
     run: Run,
     dataset: Dataset,

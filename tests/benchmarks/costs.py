@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from tests.benchmarks.figures import record
+
 Result = TypeVar("Result")
 
 _TOLD = """
@@ -56,14 +58,21 @@ def run_program(program: str, words: Sequence[str], *, environment: Mapping[str,
 def benchmark_program(
     benchmark: BenchmarkFixture, program: str, words: Sequence[str], *, rounds: int
 ) -> Costs:
-    """The same some times over, timed: the fewest seconds and the most memory; the table shows the latter."""
+    """The same some times over, timed: the fewest seconds and the most memory."""
     costs: list[Costs] = []
     pedantic(benchmark, lambda: costs.append(run_program(program, words)), rounds=rounds)
     megabytes = max(cost.megabytes for cost in costs)
     if benchmark.stats is not None:
         benchmark.extra_info["peak_mb"] = round(megabytes)
-        benchmark.stats.name += f" peak {megabytes:.0f} MB"
     return Costs(costs[-1].said, min(cost.seconds for cost in costs), megabytes)
+
+
+def record_costs(
+    benchmark: BenchmarkFixture, what: str, costs: Costs, *, seconds: float, megabytes: float
+) -> None:
+    """Two rows of the table: the seconds and the memory of a program, each beside what it may take."""
+    for value, unit, most in ((costs.seconds, "s", seconds), (costs.megabytes, "MB", megabytes)):
+        record(benchmark, what, value, unit, target=f"≤ {most:,g} {unit}", met=value <= most)
 
 
 def pedantic(benchmark: BenchmarkFixture, work: Callable[..., Result], **how: Any) -> Result:

@@ -1,21 +1,24 @@
-"""How quickly a study is analysed, as `harness report` does before it draws; `nox -s bench` prints the table.
+"""How quickly a study is analysed and its report written; `nox -s bench` prints the table.
 
-Every run has the rows that a real one leaves, 1,759 in `diagnostics`. A core of an AMD EPYC 9R14 takes for
-1,440 runs 4.1 s and 0.5 GB, of which 1.3 s start Python and import; for 100,000 runs 59 s and 2.4 GB (1,000
+Every run has the rows that a real one leaves, 1,759 in `diagnostics`. A core of an AMD EPYC 9R14 analyses
+1,440 runs in 4.1 s and 0.5 GB, of which 1.3 s start Python and import; 100,000 runs in 59 s and 2.4 GB (1,000
 seeds) or 91 s and 3.7 GB (2,500 combinations of levels).
 """
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from harness.design.loading import load_study
-from tests.benchmarks.costs import Costs, benchmark_program
+from tests.benchmarks.costs import benchmark_program, record_costs
 from tests.benchmarks.fabricated import record
+from tests.benchmarks.figures import record as record_figure
 from tests.pace import slowness
 
 FACTORIAL = Path(__file__).parents[2] / "studies" / "factorial.py"
@@ -52,16 +55,29 @@ print(len(found.survival), len(found.divergence))
 print(len(measure_curves(found.frames).seeds), len(trace_paths(found.frames)))
 """
 
+REPORT = "from harness.cli import main\nmain()"
+
 CURVE = 31 + 31 + 30
 """Rows of a run in `curves`: there is nothing to tell of the training images before training."""
 
 
 def test_analysing_1440_runs(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
     """At most 5 s of one core and 1 GB, the start of Python included."""
-    costs = analysed(benchmark, FACTORIAL, tmp_path / "factorial", rounds=3)
+    with recorded(FACTORIAL, tmp_path / "factorial") as folder:
+        costs = benchmark_program(benchmark, ANALYSIS, [str(FACTORIAL), str(folder)], rounds=3)
     assert costs.said == ["supported", "supported", "10", "3", "36", "2", "1", f"{2 * 20 * CURVE}", "2"]
+    record_costs(benchmark, "findings, 1,440 runs", costs, seconds=5, megabytes=1000)
     assert costs.seconds < 5 * slowness()
     assert costs.megabytes < 1000
+
+
+@pytest.mark.slow
+def test_reporting_1440_runs(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+    """From Parquet to HTML, as the command line does."""
+    if benchmark.disabled:
+        pytest.skip("a matter of `nox -s bench`")
+    with recorded(FACTORIAL, tmp_path / "factorial"):
+        reported(benchmark, FACTORIAL, tmp_path, what="1,440", seconds=20)
 
 
 @pytest.mark.slow
@@ -77,19 +93,64 @@ def test_analysing_a_hundred_thousand_runs(
         pytest.skip("takes minutes and 3 GB of disk: `nox -s bench` runs it")
     combinations = 50_000 // seeds
     sizes = tuple(range(8, 8 + combinations // 25))
-    (tmp_path / "grid.py").write_text(GRID.format(batch_sizes=sizes, seeds=seeds))
-    costs = analysed(benchmark, tmp_path / "grid.py", tmp_path / "grid", rounds=1)
+    file = tmp_path / "grid.py"
+    file.write_text(GRID.format(batch_sizes=sizes, seeds=seeds))
+    with recorded(file, tmp_path / "grid") as folder:
+        costs = benchmark_program(benchmark, ANALYSIS, [str(file), str(folder)], rounds=1)
     levels = f"{len(sizes) + 5 + 5}"
     rows = f"{2 * seeds * CURVE}"
     assert costs.said == ["supported", "supported", levels, "3", f"{combinations}", "2", "1", rows, "2"]
+    record_costs(benchmark, f"findings, 100,000 runs, {seeds:,} seeds", costs, seconds=60, megabytes=4000)
     assert costs.seconds < most * slowness()
     assert costs.megabytes < 4000
 
 
-def analysed(benchmark: BenchmarkFixture, file: Path, folder: Path, *, rounds: int) -> Costs:
-    """Record every run of a study, analyse it, and remove what was recorded."""
+@pytest.mark.slow
+def test_reporting_a_hundred_thousand_runs(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+    """Of 1,000 seeds, from Parquet to HTML, as the command line does."""
+    if benchmark.disabled:
+        pytest.skip("takes minutes and 3 GB of disk: `nox -s bench` runs it")
+    file = tmp_path / "grid.py"
+    file.write_text(GRID.format(batch_sizes=(8, 32), seeds=1000))
+    with recorded(file, tmp_path / "grid"):
+        reported(benchmark, file, tmp_path, what="100,000", seconds=60, megabytes=2000)
+
+
+def reported(
+    benchmark: BenchmarkFixture,
+    file: Path,
+    folder: Path,
+    *,
+    what: str,
+    seconds: float,
+    megabytes: float | None = None,
+) -> None:
+    """Time `harness report`, with rows for its seconds of the processor and its memory.
+
+    Args:
+        benchmark: of the test.
+        file: the study's.
+        folder: of results.
+        what: number of runs, in words.
+        seconds: that are aimed at.
+        megabytes: the same, where anything is.
+    """
+    words = ["report", str(file), "--results", str(folder), "--out", str(folder)]
+    costs = benchmark_program(benchmark, REPORT, words, rounds=1)
+    assert (folder / f"{load_study(str(file)).name}.html").stat().st_size > 100_000
+    name, target = f"report, {what} runs", f"≤ {seconds:g} s"
+    record_figure(benchmark, name, costs.seconds, "s of a core", target=target, met=costs.seconds <= seconds)
+    beside = {}
+    if megabytes is not None:
+        beside = {"target": f"≤ {megabytes:,g} MB", "met": costs.megabytes <= megabytes}
+    record_figure(benchmark, name, costs.megabytes, "MB", **beside)
+
+
+@contextmanager
+def recorded(file: Path, folder: Path) -> Iterator[Path]:
+    """A folder with every run of a study recorded, and removed afterwards."""
     try:
         record(load_study(str(file)), folder, single=100)
-        return benchmark_program(benchmark, ANALYSIS, [str(file), str(folder)], rounds=rounds)
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

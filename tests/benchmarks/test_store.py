@@ -16,8 +16,9 @@ from harness.design.run import Run
 from harness.design.study import Study
 from harness.store.results import Results
 from harness.store.tables import DIAGNOSTICS, WEIGHTS, curves_schema
-from tests.benchmarks.costs import benchmark_program, pedantic
+from tests.benchmarks.costs import benchmark_program, pedantic, record_costs
 from tests.benchmarks.fabricated import batches, no_syncs, put, run_row, runs_of
+from tests.benchmarks.figures import record
 from tests.pace import slowness
 
 RUNS = 100_000
@@ -103,6 +104,7 @@ def test_looking_at_a_hundred_thousand_runs(benchmark: BenchmarkFixture, wide: P
     words = ["status", str(wide / "wide.py"), "--results", str(wide / "results")]
     costs = benchmark_program(benchmark, program, words, rounds=3)
     assert costs.said[-2:] == missing
+    record_costs(benchmark, f"{what}, {RUNS:,} runs recorded", costs, seconds=5, megabytes=1000)
     assert costs.seconds < 5 * slowness()
     assert costs.megabytes < 1000
 
@@ -117,6 +119,9 @@ def test_joining_the_files_of_some_runs(benchmark: BenchmarkFixture, wide: Path,
         return (Results(folder),), {}
 
     assert pedantic(benchmark, Results.compact, setup=afresh, rounds=2) == []
+    if benchmark.stats is not None:
+        least = benchmark.stats.stats.min
+        record(benchmark, f"joining {SINGLE} runs' files beside {RUNS:,} runs", least, "s")
     for table in ("runs", "curves", "weights"):
         names = [path.name for path in (tmp_path / "wide" / table).iterdir()]
         assert all(name.startswith("joined-") for name in names)

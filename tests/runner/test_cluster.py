@@ -19,7 +19,8 @@ from harness.design.variant import Variant
 from harness.errors import InputError, WorkerError
 from harness.runner import cluster as cluster_module
 from harness.runner import survey
-from harness.runner.events import Event, Finished, Preparing, Retried, Started
+from harness.runner.engines import Choice
+from harness.runner.events import Chosen, Event, Finished, Preparing, Retried, Started
 from harness.runner.options import Options
 from harness.runner.running import run_study
 from harness.store.results import Results
@@ -133,6 +134,7 @@ def test_a_cluster_gives_the_tables_of_a_local_run_and_is_sent_the_data_once(
     run(tiny_study, tmp_path / "here", workers=0)
     assert_equal(tmp_path / "there" / "tiny", tmp_path / "here" / "tiny")
     assert Started(runs=8, done=0, images=8 * 2 * 64, workers=3, device="cpu") in events
+    assert Chosen(Choice("solo", "on a cluster's CPUs nothing is measured")) in events
     sent = f"sending {tiny_study.dataset} to 2 machines"
     assert [event.what for event in events if isinstance(event, Preparing)].count(sent) == 1
     assert all(log.count(" completed after ") == 1 for log in logs_of(tmp_path / "there", "bn"))
@@ -143,6 +145,20 @@ def test_a_cluster_gives_the_tables_of_a_local_run_and_is_sent_the_data_once(
     _, events = run(replace(tiny_study, seeds=3), tmp_path / "there", cluster=cluster.address, workers=1)
     assert not [event for event in events if isinstance(event, Preparing) and "sending" in event.what]
     assert [event.workers for event in events if isinstance(event, Started)] == [1]
+
+
+def test_a_cluster_trains_packs_as_they_are_trained_here(
+    cluster: Loopback, tiny_study: Study, tmp_path: Path
+) -> None:
+    study = replace(tiny_study, factors=(), settings={**tiny_study.settings, "batch_size": 16})
+    counts, events = run(study, tmp_path / "there", cluster=cluster.address, engine="fused", workers=1)
+    assert counts == {"completed": 4}
+    run(study, tmp_path / "here", workers=0, engine="fused")
+    assert_equal(tmp_path / "there" / "tiny", tmp_path / "here" / "tiny")
+    rows = [row for variant in ("plain", "bn") for row in rows_of(tmp_path / "there", variant)]
+    assert {(row["engine"], row["pack_size"]) for row in rows} == {("fused", 2)}
+    assert all("in a pack of 2" in log for log in logs_of(tmp_path / "there", "bn"))
+    assert [event.choice.why for event in events if isinstance(event, Chosen)] == ["as asked"]
 
 
 def test_a_killed_worker_costs_a_try_and_changes_no_number(

@@ -160,6 +160,12 @@ def test_every_slot_has_a_worker_and_each_lives_as_long_as_the_crew(desk: Desk) 
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
 
+def test_a_crew_that_is_shrunk_works_on_with_fewer(desk: Desk) -> None:
+    with Crew[str](("cpu", "cpu", "cpu"), desk=desk) as crew:
+        crew.shrink(1)
+        assert len({pid for _, pid in results(crew, "pid 0", "pid 1", "pid 2")}) == 1
+
+
 def test_the_wall_clock_changes_no_duration(desk: Desk) -> None:
     with Crew[str](("cpu",), desk=desk, limit=30) as crew:
         ((_, seconds),) = results(crew, "clock")

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from harness.errors import InputError
-from harness.runner.devices import choose_place
+from harness.runner.devices import Place, choose_place
 
 no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="asks what happens without a GPU")
 
@@ -35,3 +35,11 @@ def test_auto_does_not_move_a_study_from_a_gpu_to_the_cpu() -> None:
 def test_a_gpu_that_is_not_here_is_refused() -> None:
     with pytest.raises(InputError, match=r"no GPU that torch can use here \(--device cuda\)"):
         choose_place("cuda", workers=1, recorded=set())
+
+
+def test_the_first_workers_of_several_gpus_are_one_on_each() -> None:
+    place = Place("cuda", ("cuda:0", "cuda:1", "cuda:2") * 4)
+    assert place.devices == 3
+    assert place.at_most(place.devices).slots == ("cuda:0", "cuda:1", "cuda:2")
+    assert Place("cpu", ("cpu",) * 5).devices == 5
+    assert Place("cuda", ("cuda",) * 4).devices == 4  # of a cluster: which GPU is its workers' business

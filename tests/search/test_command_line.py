@@ -41,7 +41,7 @@ def test_the_plan_says_what_the_search_costs(study: str) -> None:
     assert "tuning 12 proposals a cell, TPE after 10 quasi-random ones, pruned by halving (2)" in told
     assert "2 cells × 18 = 36 tuning runs, 48 epochs at most" in told
     assert "runs 2 cells × 6 seeds = 12 runs" in told
-    assert any(line.startswith("packs 48 (one run each) still to train") for line in told)
+    assert any(line.startswith("packs 48 runs still to train; ") for line in told)
 
 
 def test_the_list_counts_tuning_runs_apart(study: str) -> None:

@@ -17,7 +17,7 @@ from harness.design.space import Range
 from harness.design.study import Study
 from harness.design.variant import Variant
 from harness.errors import HarnessError, InputError
-from harness.runner.events import Event, Finished, Started
+from harness.runner.events import Chosen, Event, Finished, Started
 from harness.runner.options import Options
 from harness.search import proposing
 from harness.search.recorded import resolve, runs_ahead
@@ -269,6 +269,26 @@ def test_failures_count_against_the_budget_of_their_variant(
     # Once something is evaluated the choice stands.
     counts, events = run(study, tmp_path, workers=1, retry_failed=True)
     assert (counts, trained(events)) == (DONE, [])
+
+
+def test_the_engine_of_a_search_is_the_engine_of_the_evaluation(tuned_study: Study, tmp_path: Path) -> None:
+    study = with_search(tuned_study, budget=4)
+    counts, events = run(study, tmp_path, engine="fused")
+    assert counts == DONE
+    assert {row["engine"] for row in frame(tmp_path / "tuned", "runs").to_dict("records")} == {"fused"}
+    _, events = run(replace(study, seeds=3), tmp_path)
+    (chosen,) = (event.choice for event in events if isinstance(event, Chosen))
+    assert (chosen.engine, chosen.why) == ("fused", "as the finished runs of this study")
+
+
+def test_a_setting_that_may_be_proposed_and_fits_no_pack_makes_the_whole_search_solo(
+    tuned_study: Study, tmp_path: Path
+) -> None:
+    space = {"lr": Range(0.01, 0.1), "optimizer": ("SGD", "Adam")}
+    study = with_search(tuned_study, space=space, budget=1)
+    with pytest.raises(InputError, match=r"--engine fused, but 'plain' can't be fused: [^\n]* not by Adam"):
+        run(study, tmp_path, engine="fused")
+    assert not (tmp_path / "tuned" / "provenance").exists()
 
 
 def test_a_variant_without_any_outcome_is_told_and_can_be_tried_again(
