@@ -42,8 +42,9 @@ def small(tiny_study: Study) -> Study:
     return replace(tiny_study, factors=(), epochs=3, settings={**tiny_study.settings, "batch_size": 16})
 
 
-def trained(study: Study, folder: Path, *, only: str | None = None) -> Results:
-    run_study(study, Options(results=folder, device="cpu", workers=0, only=only), lambda _: None)
+def trained(study: Study, folder: Path, *, only: str | None = None, engine: str = "solo") -> Results:
+    options = Options(results=folder, device="cpu", workers=0, only=only, engine=engine)
+    run_study(study, options, lambda _: None)
     return Results(folder / "tiny")
 
 
@@ -82,8 +83,12 @@ def rows_of(results: Results) -> pd.DataFrame:
     return frame.assign(variant=frame["run_id"].str.partition("-")[0])
 
 
-def test_the_loss_of_each_epoch_is_the_one_that_training_recorded(small: Study, tmp_path: Path) -> None:
-    results = trained(small, tmp_path)
+@pytest.mark.parametrize("engine", ["solo", "fused"])
+def test_the_loss_of_each_epoch_is_the_one_that_training_recorded(
+    small: Study, tmp_path: Path, engine: str
+) -> None:
+    results = trained(small, tmp_path, engine=engine)
+    assert set(frame(results.folder, "runs")["engine"]) == {engine}
     sliced(small, tmp_path, asked("line", mode=STALE))
     curves = frame(results.folder, "curves")
     probe = curves[curves["split"] == "probe"].set_index(["run_id", "epoch"])

@@ -22,8 +22,7 @@ EVALUATION_BATCH = 32
 Step = Callable[..., tuple[Tensor, ...]]
 """A step that gives mean losses [run], logits [run, batch, classes] and labels [run, batch].
 
-It takes the images at index [run, batch] and, where it trains, its position (epoch, step), int64 [2]. On a
-GPU it is recorded once and then replayed.
+It takes the images at index [run, batch] and, where it trains, its position (epoch, step), int64 [2].
 """
 
 
@@ -46,7 +45,7 @@ def training_step(net: PackNet, optimizer: PackSGD, data: Resident, *, loss: Obj
         optimizer.step(net.parameters, net.take_gradients(gradients))
         return losses.detach(), logits.detach(), labels
 
-    return Replayed(step) if data.labels.is_cuda else step
+    return _recorded(step, data, loss)
 
 
 def evaluation_step(net: PackNet, data: Resident, *, loss: Objective) -> Step:
@@ -64,7 +63,12 @@ def evaluation_step(net: PackNet, data: Resident, *, loss: Objective) -> Step:
         logits = net.logits(net.batch(data.images, index), position=None)
         return _losses(net, logits, labels, loss), logits, labels
 
-    return Replayed(step) if data.labels.is_cuda else step
+    return _recorded(step, data, loss)
+
+
+def _recorded(step: Step, data: Resident, loss: Objective) -> Step:
+    """The step, recorded on a GPU; not where a loss of one's own might wait for the device in its midst."""
+    return Replayed(step) if data.labels.is_cuda and loss is functional.cross_entropy else step
 
 
 def train_epoch(
