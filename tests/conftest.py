@@ -23,6 +23,10 @@ for _name in (
     # What differs from user to user. rich and typer look when harness.cli is imported: before any fixture.
     os.environ.pop(_name, None)
 
+if not torch.cuda.is_available():
+    # Kernels then run in Triton's interpreter, if that is settled before anything imports Triton.
+    os.environ["TRITON_INTERPRET"] = "1"
+
 DECLARATION = """
 from harness import Factor, Study, Variant
 
@@ -34,7 +38,7 @@ study = Study(
     factors=(Factor("lr", (0.05, 0.2)),),
     seeds=6,
     epochs=1,
-    settings={"batch_size": 16, "probe_size": 20},
+    settings={"batch_size": 16, "probe_size": 20, "diagnostics": ()},
 )
 """
 

@@ -60,7 +60,7 @@ def disturb(call: subprocess.Popen[bytes], chance: random.Random) -> str:
 
 def survive(kills: int, chance: random.Random) -> tuple[int, Counter[str]]:
     """Disturb calls until there were enough kills; how many seeds the study then has, and what was done."""
-    seeds, done = 10, Counter[str]()
+    seeds, done = 6, Counter[str]()
     call = start("disturbed", seeds)
     while done.total() - done["nobody"] - done["finished"] < kills:
         if call.poll() == 0:

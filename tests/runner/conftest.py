@@ -36,5 +36,5 @@ def tiny_study(tiny_folder: Path) -> Study:
         factors=(Factor("batch_size", (8, 16)),),
         seeds=2,
         epochs=2,
-        settings={"lr": 0.05, "probe_size": 20, "dropout": 0.25},
+        settings={"lr": 0.05, "probe_size": 20, "dropout": 0.25, "diagnostics": (1,)},
     )

@@ -58,7 +58,7 @@ def tuned_study(project: Path) -> Study:
         variants=(Variant("plain"), Variant("bn", norm="batch")),
         seeds=2,
         epochs=2,
-        settings={"probe_size": 20, "validation": 0.25, "depth": 1, "width": 4},
+        settings={"probe_size": 20, "validation": 0.25, "depth": 1, "width": 4, "diagnostics": ()},
         search=Search(space={"lr": Range(0.001, 1.0, log=True), "batch_size": (4, 8, 16)}, budget=12),
     )
 

@@ -1,4 +1,4 @@
-"""Kernels run compiled where there is a GPU, else in Triton's interpreter: settled before their import."""
+"""Kernels run compiled where there is a GPU, else in Triton's interpreter (see the topmost conftest)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import torch
 
 if importlib.util.find_spec("triton") is None:
     collect_ignore_glob = ["test_*.py"]
-if not torch.cuda.is_available():
-    os.environ["TRITON_INTERPRET"] = "1"
 
 
 @pytest.fixture
