@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,6 +23,8 @@ class Replayed:
         self._function = function
         self._seen: set[tuple[torch.Size, ...]] = set()
         self._recordings: dict[tuple[torch.Size, ...], _Recording] = {}
+        # Recordings take turns, and their results are held: what lies between may share its memory.
+        self._pool = torch.cuda.graph_pool_handle()
 
     def __call__(self, *arguments: Tensor) -> tuple[Tensor, ...]:
         """Carry the function out on these arguments."""
@@ -30,15 +33,15 @@ class Replayed:
             self._seen.add(shapes)
             return self._function(*arguments)
         if shapes not in self._recordings:
-            self._recordings[shapes] = _Recording(self._function, arguments)
+            self._recordings[shapes] = _Recording(self._function, arguments, pool=self._pool)
         return self._recordings[shapes].replay(arguments)
 
 
 class _Recording:
-    def __init__(self, function: Function, arguments: tuple[Tensor, ...]) -> None:
+    def __init__(self, function: Function, arguments: tuple[Tensor, ...], *, pool: Any) -> None:
         self._arguments = tuple(argument.clone() for argument in arguments)
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
+        with torch.cuda.device_of(arguments[0]), torch.cuda.graph(self._graph, pool=pool):
             self._results = function(*self._arguments)
 
     def replay(self, arguments: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
