@@ -54,26 +54,47 @@ class FileCheckpoint:
     What a network of the user's own keeps outside `state_dict` is not in it.
     """
 
-    def __init__(self, path: Path, *, every: float, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        engine: str,
+        device: torch.device,
+        every: float,
+        say: Callable[[str], None],
+        sharing: int = 1,
+    ) -> None:
         """Begin to count the time.
 
         Args:
             path: of the file.
+            engine: which trains.
+            device: on which it does.
             every: seconds between two states.
             say: told of what was kept, taken up or thrown away.
+            sharing: runs that are trained together, among which the time is shared evenly.
         """
-        self._path = path
-        self._every = every
-        self._say = say
+        self._path, self._every, self._say, self._sharing = path, every, say, sharing
+        self._device, self._circumstances = device, _circumstances(engine, device)
         self._began = self._kept = time.monotonic()
         self._earlier = 0.0
+
+    @property
+    def due(self) -> bool:
+        """Whether enough time has gone by since a state was last kept."""
+        return time.monotonic() - self._kept >= self._every
+
+    def epoch(self) -> int | None:
+        """The epoch after which the kept state was kept; None where there is none to go on from."""
+        state = self._load()
+        return int(state["epoch"]) if state else None
 
     def take_up(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, records: Records, *, path: WeightPath
     ) -> int:
         """Go back to the kept state, if there is one; the number of the epoch that comes next.
 
-        A state that can't be read, or that another device or another version of torch left, is thrown
+        A state that can't be read, or that another engine, device or version of torch left, is thrown
         away: what went on from it would not be the run that was declared.
 
         Args:
@@ -82,30 +103,26 @@ class FileCheckpoint:
             records: empty; filled in place.
             path: empty; filled in place.
         """
-        if not self._path.exists():
+        state = self._load()
+        if state is None:
             return 0
-        device = next(model.parameters()).device
-        try:
-            state = torch.load(self._path, map_location="cpu", weights_only=True)
-        except Exception as error:  # whatever a damaged file makes torch raise
-            return self._throw_away(f"it can't be read: {error}".splitlines()[0])
-        if state["circumstances"] != _circumstances(device):
-            return self._throw_away(f"it was kept under {state['circumstances']}")
+        here = next(model.parameters()).device
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["generator"])
-        if device.type == "cuda":
-            torch.cuda.set_rng_state(state["cuda_generator"], device)
+        if self._device.type == "cuda":
+            torch.cuda.set_rng_state(state["cuda_generator"], self._device)
+        records.status = state["status"]
         records.curves += state["curves"]
         records.weights += state["weights"]
         records.diagnostics += state["diagnostics"]
-        path.stops += [{name: part.to(device) for name, part in stop.items()} for stop in state["path"]]
+        path.stops += [{name: part.to(here) for name, part in stop.items()} for stop in state["path"]]
         records.kept |= {name: array.numpy() for name, array in state.get("kept", {}).items()}
         records.earlier_seconds = self._earlier = state["seconds"]
         self._say(f"goes on after epoch {state['epoch']}, kept after {state['seconds']:.0f} s")
         return int(state["epoch"]) + 1
 
-    def keep_if_due(
+    def keep(
         self,
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
@@ -114,19 +131,19 @@ class FileCheckpoint:
         path: WeightPath,
         epoch: int,
     ) -> None:
-        """Keep the state after an epoch, where enough time has gone by since the last."""
+        """Keep the state after an epoch."""
         now = time.monotonic()
-        if now - self._kept < self._every:
-            return
-        device = next(model.parameters()).device
         state: dict[str, Any] = {
-            "circumstances": _circumstances(device),
+            "circumstances": self._circumstances,
             "epoch": epoch,
-            "seconds": self._earlier + now - self._began,
+            "seconds": self._earlier + (now - self._began) / self._sharing,
+            "status": records.status,
             "model": model.state_dict(),
             "optimizer": optimizer.state_dict(),
             "generator": torch.get_rng_state(),
-            "cuda_generator": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
+            "cuda_generator": (
+                torch.cuda.get_rng_state(self._device) if self._device.type == "cuda" else None
+            ),
             "curves": records.curves,
             "weights": records.weights,
             "diagnostics": records.diagnostics,
@@ -141,12 +158,26 @@ class FileCheckpoint:
         self._kept = now
         self._say(f"state kept after epoch {epoch}")
 
-    def _throw_away(self, why: str) -> int:
+    def _load(self) -> dict[str, Any] | None:
+        """The kept state, None where there is none to go on from."""
+        if not self._path.exists():
+            return None
+        try:
+            state: dict[str, Any] = torch.load(self._path, map_location="cpu", weights_only=True)
+        except Exception as error:  # whatever a damaged file makes torch raise
+            self._throw_away(f"it can't be read: {error}".splitlines()[0])
+            return None
+        if state["circumstances"] != self._circumstances:
+            self._throw_away(f"it was kept under {state['circumstances']}")
+            return None
+        return state
+
+    def _throw_away(self, why: str) -> None:
         self._path.unlink()
         self._say(f"the kept state is thrown away, the run begins anew: {why}")
-        return 0
 
 
-def _circumstances(device: torch.device) -> dict[str, Any]:
+def _circumstances(engine: str, device: torch.device) -> dict[str, Any]:
     """What must be the same for a run to go on bit for bit."""
-    return {"torch": torch.__version__.split("+")[0], "device": device.type, "numerics": NUMERICS}
+    version = torch.__version__.split("+")[0]
+    return {"torch": version, "engine": engine, "device": device.type, "numerics": NUMERICS}

@@ -101,19 +101,22 @@ def _train(runs: Pack, desk: Desk, *, since: float, engine: str) -> list[Records
         text = f"epoch {rows[0]['epoch']}: loss and accuracy: {', '.join(figures)}"
         note(log_path(desk.logs, run.run_id), text)
 
-    dataset = open_data(runs[0], desk)
+    dataset, device = open_data(runs[0], desk), own_device()
+    checkpoints = [
+        FileCheckpoint(
+            checkpoint_path(desk.checkpoints, run.run_id),
+            engine=engine,
+            device=device,
+            every=desk.checkpoint_seconds,
+            say=partial(note, log_path(desk.logs, run.run_id)),
+            sharing=len(runs),
+        )
+        for run in runs
+    ]
     if engine == fused.ENGINE:
-        return fused.train_pack(runs, dataset, device=own_device(), on_epoch=watch)
-    (run,) = runs
-    checkpoint = FileCheckpoint(
-        checkpoint_path(desk.checkpoints, run.run_id),
-        every=desk.checkpoint_seconds,
-        say=lambda text: note(log_path(desk.logs, run.run_id), text),
-    )
-    records = solo.train(
-        run, dataset, device=own_device(), on_epoch=partial(watch, run), checkpoint=checkpoint
-    )
-    return [records]
+        return fused.train_pack(runs, dataset, device=device, on_epoch=watch, checkpoints=checkpoints)
+    (run,), (checkpoint,) = runs, checkpoints
+    return [solo.train(run, dataset, device=device, on_epoch=partial(watch, run), checkpoint=checkpoint)]
 
 
 def free_memory() -> None:

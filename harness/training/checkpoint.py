@@ -14,12 +14,19 @@ from harness.training.records import Records
 class Checkpoint(Protocol):
     """Keeps the state of a run, so that it can go on bit for bit after an interruption."""
 
+    @property
+    def due(self) -> bool:
+        """Whether enough time has gone by since a state was last kept."""
+
+    def epoch(self) -> int | None:
+        """The epoch after which the kept state was kept; None where there is none to go on from."""
+
     def take_up(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, records: Records, *, path: WeightPath
     ) -> int:
         """Go back to the kept state, if there is one; the number of the epoch that comes next."""
 
-    def keep_if_due(
+    def keep(
         self,
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
@@ -28,4 +35,4 @@ class Checkpoint(Protocol):
         path: WeightPath,
         epoch: int,
     ) -> None:
-        """Keep the state after an epoch, where enough time has gone by since the last."""
+        """Keep the state after an epoch."""

@@ -109,6 +109,6 @@ def _trained(
         recorder.record(model, passes, epoch=epoch)
         if recorder.diverged:
             break
-        if checkpoint:
-            checkpoint.keep_if_due(model, optimizer, recorder.records, path=recorder.path, epoch=epoch)
+        if checkpoint and checkpoint.due:
+            checkpoint.keep(model, optimizer, recorder.records, path=recorder.path, epoch=epoch)
     return recorder.finish()

@@ -35,7 +35,7 @@ def a_run(dataset: Dataset, *, build: str | None = None, **given: Value) -> Run:
 
 
 def a_checkpoint(path: Path, said: list[str], *, every: float = 0.0) -> FileCheckpoint:
-    return FileCheckpoint(path, every=every, say=said.append)
+    return FileCheckpoint(path, engine="solo", device=CPU, every=every, say=said.append)
 
 
 def untimed(rows: list[Row]) -> list[dict[str, Any]]:

@@ -147,7 +147,9 @@ def test_a_resumed_run_keeps_its_earlier_epochs_too(tiny: Dataset, tmp_path: Pat
             raise StopHereError
 
     def checkpoint() -> FileCheckpoint:
-        return FileCheckpoint(tmp_path / "run.pt", every=1e-9, say=lambda _: None)
+        return FileCheckpoint(
+            tmp_path / "run.pt", engine="solo", device=torch.device("cpu"), every=1e-9, say=lambda _: None
+        )
 
     with pytest.raises(StopHereError):
         train(run, tiny, device=torch.device("cpu"), on_epoch=stop, checkpoint=checkpoint())

@@ -282,7 +282,7 @@ def test_a_run_that_goes_on_has_the_same_diagnostics(at: int, tiny: Dataset, tmp
             raise StopHereError
 
     def keeper() -> FileCheckpoint:
-        return FileCheckpoint(tmp_path / "state.pt", every=0.0, say=lambda _: None)
+        return FileCheckpoint(tmp_path / "state.pt", engine="solo", device=CPU, every=0.0, say=lambda _: None)
 
     with pytest.raises(StopHereError):
         train(run, tiny, device=CPU, on_epoch=stop, checkpoint=keeper())

@@ -185,7 +185,7 @@ def test_a_run_that_goes_on_walks_the_same_path(at: int, tiny: Dataset, tmp_path
             raise StopHereError
 
     def keeper() -> FileCheckpoint:
-        return FileCheckpoint(tmp_path / "state.pt", every=0.0, say=lambda _: None)
+        return FileCheckpoint(tmp_path / "state.pt", engine="solo", device=CPU, every=0.0, say=lambda _: None)
 
     with pytest.raises(StopHereError):
         train(run, tiny, device=CPU, on_epoch=stop, checkpoint=keeper())

@@ -69,6 +69,27 @@ class PackSGD:
                 gradient = torch.addcmul(gradient, momentum, velocity) if self.nesterov else velocity
             weight.addcmul_(rate, gradient, value=-1)
 
+    def write_to(
+        self, optimizer: torch.optim.Optimizer, parameters: Mapping[str, Tensor], *, place: int
+    ) -> None:
+        """Give torch's optimizer of a single network the momentum of a place in the pack.
+
+        Args:
+            optimizer: filled.
+            parameters: of the network, by name.
+            place: of its run.
+        """
+        for name, velocity in self.velocities.items():
+            weight = parameters[name]
+            optimizer.state[weight]["momentum_buffer"] = velocity[place].to(weight.device, copy=True)
+
+    def read_from(
+        self, optimizer: torch.optim.Optimizer, parameters: Mapping[str, Tensor], *, place: int
+    ) -> None:
+        """Take the momentum of a place in the pack from torch's optimizer of a single network."""
+        for name, velocity in self.velocities.items():
+            velocity[place] = optimizer.state[parameters[name]]["momentum_buffer"]
+
     def kept(self, places: Sequence[int]) -> PackSGD:
         """The optimizer without its other places."""
         chosen = torch.tensor(places, device=self.rates.device)

@@ -10,6 +10,7 @@ import torch
 from harness.data.dataset import Dataset
 from harness.design.run import Run
 from harness.models.building import article_net
+from harness.training.checkpoint import Checkpoint
 from harness.training.fused.images import PackImages
 from harness.training.fused.kernels import Kernels
 from harness.training.fused.network import PackNet
@@ -17,7 +18,7 @@ from harness.training.fused.optimizer import PackSGD
 from harness.training.fused.passes import Step, evaluate, evaluation_step, train_epoch, training_step
 from harness.training.fused.reference import ReferenceKernels
 from harness.training.networks import make_model
-from harness.training.objectives import resolve_loss, resolve_metrics
+from harness.training.objectives import make_optimizer, resolve_loss, resolve_metrics
 from harness.training.passes import Pass
 from harness.training.precision import Precision
 from harness.training.recording import Recorder
@@ -58,18 +59,49 @@ class Pack:
         self._loss, self._metrics = resolve_loss(settings["loss"]), resolve_metrics(settings["metrics"])
         self.images = PackImages(runs, dataset, device)
         self._models = [make_model(run, dataset) for run in runs]
+        self._optimizers = [
+            make_optimizer(m, run.settings) for m, run in zip(self._models, runs, strict=True)
+        ]
         self.recorders = [
             Recorder(run, model, probe=probe, on_epoch=partial(on_epoch, run) if on_epoch else None)
             for run, model, probe in zip(runs, self._models, self.images.probes, strict=True)
         ]
-        self.members = list(range(len(runs)))
+        self._runs, self._device = runs, device
+        self._kernels = _kernels(settings["precision"], device)
         channels, height, width = dataset.train.images.shape[1:]
-        nets = [
+        self._nets = [
             article_net(run, in_channels=channels, classes=len(dataset.classes), image_size=(height, width))
             for run in runs
         ]
-        net = PackNet.of(nets, self._models, kernels=_kernels(settings["precision"], device), device=device)
-        self._take(net, PackSGD.of([run.settings for run in runs], net.parameters))
+        self.members: list[int]
+        self._begin(list(range(len(runs))))
+
+    def take_up(self, checkpoints: Sequence[Checkpoint]) -> int:
+        """Go back to the states of all runs, if kept after the same epoch; the epoch that comes next.
+
+        Args:
+            checkpoints: of each run.
+        """
+        epochs = {checkpoint.epoch() for checkpoint in checkpoints}
+        if len(epochs) > 1 or None in epochs:
+            return 0
+        parts = zip(checkpoints, self._models, self._optimizers, self.recorders, strict=True)
+        for checkpoint, model, optimizer, recorder in parts:
+            first = checkpoint.take_up(model, optimizer, recorder.records, path=recorder.path)
+        self._begin([place for place, recorder in enumerate(self.recorders) if not recorder.diverged])
+        for place, member in enumerate(self.members):
+            weights = dict(self._models[member].named_parameters())
+            self._optimizer.read_from(self._optimizers[member], weights, place=place)
+        return first
+
+    def keep(self, checkpoints: Sequence[Checkpoint], *, epoch: int) -> None:
+        """Keep the states of all runs after an epoch that was recorded, of those that have left too."""
+        for place, member in enumerate(self.members):
+            weights = dict(self._models[member].named_parameters())
+            self._optimizer.write_to(self._optimizers[member], weights, place=place)
+        parts = zip(checkpoints, self._models, self._optimizers, self.recorders, strict=True)
+        for checkpoint, model, optimizer, recorder in parts:
+            checkpoint.keep(model, optimizer, recorder.records, path=recorder.path, epoch=epoch)
 
     def learn(self, epoch: int) -> list[Pass]:
         """Train an epoch; what each member's pass measured."""
@@ -98,6 +130,15 @@ class Pack:
             self.members = [self.members[place] for place in left]
             if left:
                 self._take(self._net.kept(left), self._optimizer.kept(left))
+
+    def _begin(self, members: list[int]) -> None:
+        """Stack the networks of these runs, with the weights that they have by themselves."""
+        self.members = members
+        if not members:
+            return
+        nets, models = [self._nets[i] for i in members], [self._models[i] for i in members]
+        net = PackNet.of(nets, models, kernels=self._kernels, device=self._device)
+        self._take(net, PackSGD.of([self._runs[i].settings for i in members], net.parameters))
 
     def _take(self, net: PackNet, optimizer: PackSGD) -> None:
         """Go on with these networks."""

@@ -9,6 +9,7 @@ import torch
 
 from harness.data.dataset import Dataset
 from harness.design.run import Run
+from harness.training.checkpoint import Checkpoint
 from harness.training.fused.pack import Pack
 from harness.training.precision import check_precision
 from harness.training.records import Records, Row
@@ -22,6 +23,7 @@ def train_pack(
     *,
     device: torch.device,
     on_epoch: Callable[[Run, int, list[Row]], None] | None = None,
+    checkpoints: Sequence[Checkpoint] = (),
 ) -> list[Records]:
     """Train runs together and measure each after every epoch, as `solo.train` does with one.
 
@@ -34,6 +36,7 @@ def train_pack(
         device: where to train.
         on_epoch: told after each epoch of each run how many images that epoch trained on, and its rows
             of `curves`.
+        checkpoints: where a long pack keeps the state of each run, and finds it again; none for nowhere.
 
     Returns:
         The records of the runs, in their order.
@@ -43,12 +46,16 @@ def train_pack(
         torch.OutOfMemoryError: the device has too little memory for so many runs.
     """
     check_precision(runs[0], engine=ENGINE, device=device.type)
-    pack = Pack(runs, dataset, device, on_epoch=on_epoch)
-    for epoch in range(runs[0].epochs + 1):
-        passes = {"train": pack.learn(epoch)} if epoch > 0 else {}
-        pack.record(passes | pack.measure(), epoch=epoch)
-        if not pack.members:
-            break
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        pack = Pack(runs, dataset, device, on_epoch=on_epoch)
+        first = pack.take_up(checkpoints) if checkpoints else 0
+        for epoch in range(first, runs[0].epochs + 1):
+            if not pack.members:
+                break
+            passes = {"train": pack.learn(epoch)} if epoch > 0 else {}
+            pack.record(passes | pack.measure(), epoch=epoch)
+            if checkpoints and checkpoints[0].due:
+                pack.keep(checkpoints, epoch=epoch)
     return [recorder.finish() for recorder in pack.recorders]
 
 
