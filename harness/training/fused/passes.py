@@ -108,7 +108,7 @@ def evaluate(step: Step, index: Tensor, *, metrics: Mapping[str, Objective]) -> 
 def _losses(net: PackNet, logits: Tensor, labels: Tensor, loss: Objective) -> Tensor:
     """The mean loss of each run [run]; a loss that the kernels don't know is asked run by run."""
     if loss is functional.cross_entropy:
-        return net.kernels.cross_entropy(logits, labels)
+        return net.losses(logits, labels)
     return torch.stack([loss(own, true) for own, true in zip(logits.unbind(), labels.unbind(), strict=True)])
 
 
