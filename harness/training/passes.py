@@ -89,7 +89,7 @@ def train_epoch(
         epoch: keys the dropout masks, together with the step.
     """
     model.train()
-    tally = _Tally(objectives.metrics)
+    tally = Tally(objectives.metrics)
     for step, index in enumerate(order.split(batch_size)):
         x, y = data.batch(index)
         set_position(model, epoch=epoch, step=step)
@@ -98,8 +98,9 @@ def train_epoch(
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
-        tally.add(logits.detach(), y, value.detach())
-    return tally.result()
+        tally.add(value.detach()[None], logits.detach()[None], y[None])
+    (result,) = tally.result()
+    return result
 
 
 def evaluate(
@@ -119,17 +120,18 @@ def evaluate(
     """
     model.eval()
     batch_size = batch_size or EVALUATION_BATCH[data.labels.device.type]
-    tally = _Tally(objectives.metrics)
+    tally = Tally(objectives.metrics)
     with torch.inference_mode():
         for index in torch.arange(len(data), device=data.labels.device).split(batch_size):
             x, y = data.batch(index)
             logits = model(x)
-            tally.add(logits, y, objectives.loss(logits, y))
-    return tally.result()
+            tally.add(objectives.loss(logits, y)[None], logits[None], y[None])
+    (result,) = tally.result()
+    return result
 
 
-class _Tally:
-    """Adds up a pass on the device; figures leave it once, at the end."""
+class Tally:
+    """Adds up a pass of one run or of several on the device; figures leave it once, at the end."""
 
     def __init__(self, metrics: Mapping[str, Objective]) -> None:
         self.started = time.perf_counter()
@@ -140,23 +142,32 @@ class _Tally:
         self.logits: list[Tensor] = []
         self.labels: list[Tensor] = []
 
-    def add(self, logits: Tensor, labels: Tensor, loss: Tensor) -> None:
-        self.losses.append(loss)
-        self.correct.append((logits.argmax(dim=1) == labels).sum())
-        self.sizes.append(len(labels))
+    def add(self, losses: Tensor, logits: Tensor, labels: Tensor) -> None:
+        """Take up a batch: mean losses [run], logits [run, b, classes] and labels [run, b]."""
+        self.losses.append(losses.clone())  # a replayed step writes its next figures to the same place
+        self.correct.append((logits.argmax(dim=2) == labels).sum(dim=1))
+        self.sizes.append(labels.shape[1])
         if self.metrics:
-            self.logits.append(logits)
-            self.labels.append(labels)
+            self.logits.append(logits.clone())
+            self.labels.append(labels.clone())
 
-    def result(self) -> Pass:
-        metrics = {}
-        if self.metrics:
-            logits, labels = torch.cat(self.logits), torch.cat(self.labels)
-            metrics = {name: float(function(logits, labels)) for name, function in self.metrics.items()}
-        return Pass(
-            batch_losses=torch.stack(self.losses).to("cpu", torch.float64),
-            batch_sizes=torch.tensor(self.sizes, dtype=torch.float64),
-            correct=int(torch.stack(self.correct).sum()),
-            metrics=metrics,
-            seconds=time.perf_counter() - self.started,
-        )
+    def result(self) -> list[Pass]:
+        """What the pass measured of each run; the time is shared evenly."""
+        losses = torch.stack(self.losses, dim=1).to("cpu", torch.float64)
+        correct = torch.stack(self.correct).sum(dim=0).tolist()
+        metrics = self._metrics(len(losses))
+        seconds = (time.perf_counter() - self.started) / len(losses)
+        sizes = torch.tensor(self.sizes, dtype=torch.float64)
+        return [
+            Pass(batch_losses=own, batch_sizes=sizes, correct=hits, metrics=further, seconds=seconds)
+            for own, hits, further in zip(losses, correct, metrics, strict=True)
+        ]
+
+    def _metrics(self, runs: int) -> list[dict[str, float]]:
+        if not self.metrics:
+            return [{} for _ in range(runs)]
+        logits, labels = torch.cat(self.logits, dim=1), torch.cat(self.labels, dim=1)
+        return [
+            {name: float(function(logits[run], labels[run])) for name, function in self.metrics.items()}
+            for run in range(runs)
+        ]

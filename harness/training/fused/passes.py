@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 
 import torch
@@ -13,7 +12,7 @@ from harness.training.batches import Resident
 from harness.training.fused.network import PackNet
 from harness.training.fused.optimizer import PackSGD
 from harness.training.fused.replaying import Replayed
-from harness.training.passes import Objective, Pass
+from harness.training.passes import Objective, Pass, Tally
 
 EVALUATION_BATCH = 32
 """Images of each run at a time; the same for every pack, for the bits of a result must not depend on it."""
@@ -83,7 +82,7 @@ def train_epoch(
         metrics: further metrics by name.
         epoch: keys the dropout masks, together with the step.
     """
-    tally = _PackTally(metrics)
+    tally = Tally(metrics)
     position = torch.tensor([epoch, 0], device=orders.device)
     for index in orders.split(batch_size, dim=1):
         tally.add(*step(index, position))
@@ -99,7 +98,7 @@ def evaluate(step: Step, index: Tensor, *, metrics: Mapping[str, Objective]) -> 
         index: into the images, of each run [run, n].
         metrics: further metrics by name.
     """
-    tally = _PackTally(metrics)
+    tally = Tally(metrics)
     for part in index.split(EVALUATION_BATCH, dim=1):
         tally.add(*step(part))
     return tally.result()
@@ -110,44 +109,3 @@ def _losses(net: PackNet, logits: Tensor, labels: Tensor, loss: Objective) -> Te
     if loss is functional.cross_entropy:
         return net.losses(logits, labels)
     return torch.stack([loss(own, true) for own, true in zip(logits.unbind(), labels.unbind(), strict=True)])
-
-
-class _PackTally:
-    """Adds up a pass on the device; figures leave it once, at the end."""
-
-    def __init__(self, metrics: Mapping[str, Callable[[Tensor, Tensor], Tensor]]) -> None:
-        self.started = time.perf_counter()
-        self.metrics = metrics
-        self.losses: list[Tensor] = []
-        self.correct: list[Tensor] = []
-        self.sizes: list[int] = []
-        self.logits: list[Tensor] = []
-        self.labels: list[Tensor] = []
-
-    def add(self, losses: Tensor, logits: Tensor, labels: Tensor) -> None:
-        self.losses.append(losses.clone())  # a replayed step writes its next figures to the same place
-        self.correct.append((logits.argmax(dim=2) == labels).sum(dim=1))
-        self.sizes.append(labels.shape[1])
-        if self.metrics:
-            self.logits.append(logits.clone())
-            self.labels.append(labels.clone())
-
-    def result(self) -> list[Pass]:
-        losses = torch.stack(self.losses, dim=1).to("cpu", torch.float64)
-        correct = torch.stack(self.correct).sum(dim=0).tolist()
-        metrics = self._metrics(len(losses))
-        seconds = (time.perf_counter() - self.started) / len(losses)
-        sizes = torch.tensor(self.sizes, dtype=torch.float64)
-        return [
-            Pass(batch_losses=own, batch_sizes=sizes, correct=hits, metrics=further, seconds=seconds)
-            for own, hits, further in zip(losses, correct, metrics, strict=True)
-        ]
-
-    def _metrics(self, runs: int) -> list[dict[str, float]]:
-        if not self.metrics:
-            return [{} for _ in range(runs)]
-        logits, labels = torch.cat(self.logits, dim=1), torch.cat(self.labels, dim=1)
-        return [
-            {name: float(function(logits[run], labels[run])) for name, function in self.metrics.items()}
-            for run in range(runs)
-        ]
