@@ -12,7 +12,7 @@ from harness.design.study import Study
 from harness.findings.budgets import Budgets
 from harness.report.axes import log_axis
 from harness.report.palette import Palette
-from harness.report.panels import Panel, Picture, draw_panel
+from harness.report.panels import Panel, Picture
 from harness.report.words import NOTHING, count, listed, number, percent
 
 LARGE = 40
@@ -101,7 +101,7 @@ def _panel(budgets: Budgets, measure: str, *, metric: str, palette: Palette) -> 
         f" after {count(int(course['budget'].iloc[-1]), 'proposal')}"
         for name, course in rows.groupby("variant", sort=False)
     ]
-    return draw_panel(
+    return Panel(
         f"budgets-{measure}",
         title=f"{HEADINGS[measure]}, by number of proposals: {listed(parts)}.",
         paint=lambda axes: _paint(axes, rows, measure, metric, palette),

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from harness.findings.frames import StudyFrames
 from harness.report.epochs import paint_lines, set_heights
 from harness.report.palette import Palette
-from harness.report.panels import Panel, Picture, draw_panel
+from harness.report.panels import Panel, Picture
 from harness.report.words import INTERVAL, count, listed, percent, sentence
 from harness.stats.intervals import t_interval
 
@@ -146,7 +146,7 @@ def _panel(curves: Curves, split: str, measure: str, *, palette: Palette) -> Pan
     title = sentence(
         f"{measure} on the {SPLITS[split]} over epochs; mean after the last one: {listed(parts)}"
     )
-    return draw_panel(
+    return Panel(
         f"curves-{split}-{measure}",
         title=title,
         paint=lambda axes: _paint(axes, curves, split, measure, palette),

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 
 from harness.design.study import Study
 from harness.report.palette import PAPER, TEXT, Palette
-from harness.report.panels import Panel, Picture, draw_panel
+from harness.report.panels import Panel, Picture
 from harness.report.words import INTERVAL, count, effect, level, limits, p_value, percent, unit_of
 from harness.stats.results import Interval
 
@@ -137,7 +137,7 @@ def _panel(rows: pd.DataFrame, number: int, factor: str, layout: _Layout, palett
         f"at {row['level']} {effect(_interval(row), UNIT)} ({row['variant']}, {count(row['n'], 'pair')})"
         for row in rows.to_dict("records")
     ]
-    return draw_panel(
+    return Panel(
         f"forest-{number}",
         title=f"Effect on test accuracy by {factor}: {'; '.join(parts)}.",
         paint=lambda axes: _paint(axes, rows, factor, layout.span, palette),

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from harness.findings.slices import Slice
 from harness.report.axes import log_axis
 from harness.report.palette import PAPER, Palette
-from harness.report.panels import Panel, Picture, draw_panel
+from harness.report.panels import Panel, Picture
 from harness.report.scale import loss_scale
 from harness.report.slices import STATISTICS, describe, images, overflown, span, whose
 
@@ -51,7 +51,7 @@ def _line_caption(slices: Sequence[Slice]) -> str:
 
 def _line_panel(name: str, slices: Sequence[Slice], palette: Palette) -> Panel:
     said = " ".join(f"{one.variant}: {describe(one)}" for one in slices)
-    return draw_panel(
+    return Panel(
         name,
         title=f"Loss along a line{STATISTICS[slices[0].mode]}. {said}",
         paint=lambda axes: _paint_line(axes, slices, palette),

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from harness.findings.contrasts import Contrast
 from harness.report.axes import log_axis
 from harness.report.palette import MUTED, PAPER, TEXT, Palette
-from harness.report.panels import Panel, Picture, draw_panel
+from harness.report.panels import Panel, Picture
 from harness.report.words import INTERVAL, count, effect, limits, listed, sentence, unit_of
 
 
@@ -49,13 +49,13 @@ def _panels(contrast: Contrast, *, palette: Palette) -> list[Panel]:
         return []
     stem, words = f"{contrast.finding.name}-{_slug(contrast, palette)}", statement(contrast)
     return [
-        draw_panel(
+        Panel(
             f"pairs-{stem}",
             title=f"Paired seeds. {words}",
             paint=lambda axes: _paint_pairs(axes, contrast, palette),
             palette=palette,
         ),
-        draw_panel(
+        Panel(
             f"differences-{stem}",
             title=f"Differences by seed. {words}",
             paint=lambda axes: _paint_differences(axes, contrast, palette),

@@ -7,10 +7,12 @@ import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib as mpl
+import pandas as pd
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -53,7 +55,11 @@ STYLE: Any = {
 
 The type of its keys differs between versions of matplotlib."""
 
-NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
+NO_METADATA: dict[str, Any] = {
+    "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+"""The same drawing gives the same bytes."""
 _NAMESPACE = re.compile(r"\{[^}]*\}")
 _LONG_DECIMALS = re.compile(r"(\.\d\d)\d+")
 _GEOMETRY = ("d", "x", "y", "width", "height", "transform", "points")
@@ -62,15 +68,53 @@ _REFERENCE = re.compile(r"#([\w.-]+)")
 
 @dataclass(frozen=True)
 class Panel:
-    """One drawing of a figure.
+    """One drawing of a figure; it is drawn when it is asked for.
 
     Attributes:
-        name: unique in the page; the ids inside the SVG begin with it.
-        svg: the drawing, with a title that states what it shows.
+        name: unique in the page, fit for an id; the ids inside the SVG begin with it.
+        title: what the panel shows, in words, for those who can't see it.
+        paint: draws into the axes it is given.
+        palette: its light colours become CSS variables in the SVG.
+        height: in units; the width is 360.
+        left: margin for the labels of the vertical axis.
+        projection: `3d`, or none.
     """
 
     name: str
-    svg: Markup
+    title: str
+    paint: Callable[[Any], None]
+    palette: Palette
+    height: int = 250
+    left: int = 46
+    projection: str | None = None
+
+    @cached_property
+    def svg(self) -> Markup:
+        """The drawing as a part of an HTML page, in the page's colours and font."""
+        return _inlined(self.saved("svg").decode(), name=self.name, title=self.title, palette=self.palette)
+
+    def saved(self, kind: str) -> bytes:
+        """The drawing as a file of its own, `svg` or `pdf`, in the palette's light colours.
+
+        Margins are given, so that panels of one height line up.
+        """
+        with mpl.rc_context(STYLE), warnings.catch_warnings():
+            # The browser sets the text in a font of its own; matplotlib only measures it, in DejaVu Sans.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
+            figure = Figure(figsize=(WIDTH / 72, self.height / 72))
+            figure.patch.set_visible(False)
+            axes: Axes = figure.add_subplot(projection=self.projection)
+            axes.patch.set_visible(False)
+            if self.projection is None:
+                height = self.height
+                figure.subplots_adjust(self.left / WIDTH, 42 / height, 1 - 10 / WIDTH, 1 - 28 / height)
+            else:
+                figure.subplots_adjust(0, 0, 1, 1)
+            self.paint(axes)
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=kind, metadata=NO_METADATA[kind])
+        return buffer.getvalue()
 
 
 @dataclass(frozen=True)
@@ -81,6 +125,8 @@ class Picture:
         name: unique in the page.
         panels: in order.
         caption: what is drawn, and how to read it.
+        data: the numbers that are drawn, a row a mark, for those who want to draw them anew; its columns are
+            plain names such as panel, variant, seed, epoch, value.
         legend: variants whose colours need a word; none where the panels name them.
         bar: what the colours of all panels stand for, where they stand for numbers.
     """
@@ -88,47 +134,9 @@ class Picture:
     name: str
     panels: tuple[Panel, ...]
     caption: str
+    data: pd.DataFrame | None = None
     legend: tuple[str, ...] = ()
     bar: Panel | None = None
-
-
-def draw_panel(
-    name: str,
-    *,
-    title: str,
-    paint: Callable[[Any], None],
-    palette: Palette,
-    height: int = 250,
-    left: int = 46,
-    projection: str | None = None,
-) -> Panel:
-    """Draw a panel; margins are given, so that panels of one height line up.
-
-    Args:
-        name: unique in the page, fit for an id.
-        title: what the panel shows, in words, for those who can't see it.
-        paint: draws into the axes it is given.
-        palette: its light colours become CSS variables in the SVG.
-        height: in units; the width is 360.
-        left: margin for the labels of the vertical axis.
-        projection: `3d`, or none.
-    """
-    with mpl.rc_context(STYLE), warnings.catch_warnings():
-        # The browser sets the text in a font of its own; matplotlib only measures it, in DejaVu Sans.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
-        figure = Figure(figsize=(WIDTH / 72, height / 72))
-        figure.patch.set_visible(False)
-        axes: Axes = figure.add_subplot(projection=projection)
-        axes.patch.set_visible(False)
-        if projection is None:
-            figure.subplots_adjust(left / WIDTH, 42 / height, 1 - 10 / WIDTH, 1 - 28 / height)
-        else:
-            figure.subplots_adjust(0, 0, 1, 1)
-        paint(axes)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata=NO_METADATA)
-    return Panel(name, _inlined(buffer.getvalue(), name=name, title=title, palette=palette))
 
 
 def _inlined(text: str, *, name: str, title: str, palette: Palette) -> Markup:

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from harness.findings.frames import StudyFrames
 from harness.report.palette import MUTED, TEXT, Palette
-from harness.report.panels import Panel, Picture, draw_panel
+from harness.report.panels import Panel, Picture
 from harness.report.scale import LossScale, draw_bar, loss_scale
 from harness.report.solid import paint_path
 from harness.report.words import count, listed
@@ -133,7 +133,7 @@ def _words(path: WeightPath) -> str:
 
 
 def _flat_panel(path: WeightPath, scale: LossScale, palette: Palette) -> Panel:
-    return draw_panel(
+    return Panel(
         f"path-{palette.variants[path.variant].name}",
         title=f"Path of two weights. {_words(path)}",
         paint=lambda axes: _paint_flat(axes, path, scale),
@@ -146,7 +146,7 @@ def _flat_panel(path: WeightPath, scale: LossScale, palette: Palette) -> Panel:
 def _solid_panel(path: WeightPath, scale: LossScale, palette: Palette) -> Panel:
     points = path.points.rename(columns={"wx": "first", "wy": "second"})
     title = f"{path.variant}: loss as height"
-    return draw_panel(
+    return Panel(
         f"path-3d-{palette.variants[path.variant].name}",
         title=f"Path of two weights with the loss as height. {_words(path)}",
         paint=lambda axes: paint_path(axes, points, scale=scale, labels=("wx", "wy"), title=title),

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from harness.findings.slices import Numbers, Slice
 from harness.report.palette import MUTED, Palette
-from harness.report.panels import Panel, Picture, draw_panel
+from harness.report.panels import Panel, Picture
 from harness.report.scale import COLOURS, DARK, LIGHT, LossScale, draw_bar, loss_scale
 from harness.report.slices import axis_label, describe, head, images, loss, overflown, span, spread, whose
 from harness.report.solid import paint_path, paint_surface
@@ -99,7 +99,7 @@ def _caption(slices: Sequence[Slice]) -> str:
 
 
 def _plane_panel(name: str, one: Slice, *, scale: LossScale, frame: Frame, palette: Palette) -> Panel:
-    return draw_panel(
+    return Panel(
         name,
         title=f"{head(one)}. {describe(one)}",
         paint=lambda axes: _paint_plane(axes, one, scale, frame),
@@ -173,4 +173,4 @@ def _solid_panel(name: str, one: Slice, scale: LossScale, palette: Palette) -> P
         f"{count(len(one.path) - 1, 'epoch')} the loss of the whole network goes from {start} to "
         f"{end}. {describe(one)}"
     )
-    return draw_panel(name, title=title, paint=paint, palette=palette, height=300, projection="3d")
+    return Panel(name, title=title, paint=paint, palette=palette, height=300, projection="3d")

@@ -14,7 +14,7 @@ from harness.findings.probe import Probed, means_over_seeds, over_layers
 from harness.report.axes import log_axis
 from harness.report.epochs import paint_lines, set_heights
 from harness.report.palette import PAPER, Palette
-from harness.report.panels import Panel, Picture, draw_panel
+from harness.report.panels import Panel, Picture
 from harness.report.words import INTERVAL, count, listed, sentence
 from harness.training.readings import WHOLE
 
@@ -128,7 +128,7 @@ def _over_epochs(probed: Probed, view: View, palette: Palette) -> Panel | None:
         axes.set_title(view.title)
         _set_epochs(axes, sorted(set(means["epoch"])))
 
-    return draw_panel(f"diagnostics-{view.measure}", title=title, paint=paint, palette=palette, height=HEIGHT)
+    return Panel(f"diagnostics-{view.measure}", title=title, paint=paint, palette=palette, height=HEIGHT)
 
 
 def _last(means: pd.DataFrame) -> str:
@@ -164,7 +164,7 @@ def _over_loss(probed: Probed, palette: Palette) -> Panel | None:
         f"{name} {end['mean']:.3g} at a loss of {end['loss']:.3g}" for name, end in ends.iterrows()
     )
     title = f"Cosine of the gradient over a step, over the loss on the probe; after the last epoch: {words}."
-    return draw_panel(
+    return Panel(
         EQUAL_LOSS,
         title=title,
         paint=lambda axes: _paint_over_loss(axes, means, cosine, loss, palette),
@@ -228,4 +228,4 @@ def _over_depth(probed: Probed, palette: Palette) -> Panel | None:
         if (layer, name) in last.index
     )
     title = f"Median standard deviation of a channel before the activation: {words}."
-    return draw_panel("diagnostics-sd", title=title, paint=paint, palette=palette, height=HEIGHT)
+    return Panel("diagnostics-sd", title=title, paint=paint, palette=palette, height=HEIGHT)

@@ -15,7 +15,7 @@ from matplotlib.colors import ListedColormap, LogNorm, to_hex
 
 from harness.report.axes import log_axis, plain
 from harness.report.palette import Palette
-from harness.report.panels import Panel, draw_panel
+from harness.report.panels import Panel
 
 Numbers = npt.NDArray[np.float64]
 
@@ -93,4 +93,4 @@ def draw_bar(name: str, scale: LossScale, *, label: str, palette: Palette) -> Pa
         axes.set_yticks([])
         axes.spines[["left", "bottom"]].set_visible(False)
 
-    return draw_panel(name, title=title, paint=paint, palette=palette, height=84, left=10)
+    return Panel(name, title=title, paint=paint, palette=palette, height=84, left=10)

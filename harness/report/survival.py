@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from harness.findings.survival import Survival
 from harness.report.palette import Palette
-from harness.report.panels import Picture, draw_panel
+from harness.report.panels import Panel, Picture
 from harness.report.words import INTERVAL, count, listed, number, p_statement, percent, sentence, signed
 
 HEIGHT = 250
@@ -24,7 +24,7 @@ def survival_picture(found: list[Survival], *, name: str, palette: Palette) -> P
     """
     if not found:
         return None
-    panel = draw_panel(
+    panel = Panel(
         f"survival-{name}",
         title=_title(found),
         paint=lambda axes: _paint(axes, found, palette),
