@@ -71,7 +71,8 @@ def budget_picture(budgets: Budgets, *, study: Study, metric: str, palette: Pale
     caption += f" {HEADINGS[FOUND]}: the course that it took, once."
     if cells > 1:
         caption += f" All are means over the {cells} combinations of factor levels, each searched by itself."
-    return Picture("budgets", tuple(panels), caption, legend=tuple(v.name for v in study.variants))
+    legend = tuple(v.name for v in study.variants)
+    return Picture("budgets", tuple(panels), caption, budgets.by_budget, legend=legend)
 
 
 def value_of(value: float, *, metric: str) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from harness.findings.frames import StudyFrames
-from harness.report.epochs import paint_lines, set_heights
+from harness.report.epochs import drawn_seeds, paint_lines, set_heights, thin_lines
 from harness.report.palette import Palette
 from harness.report.panels import Panel, Picture
 from harness.report.words import INTERVAL, count, listed, percent, sentence
@@ -22,6 +23,7 @@ SPLITS = {
     "test": "test images",
 }
 MEASURES = ("loss", "accuracy")
+KEYS = ["variant", "split", "epoch", "seed"]
 
 
 @dataclass(frozen=True)
@@ -69,21 +71,37 @@ def measure_curves(frames: StudyFrames) -> Curves | None:
     counted = whole[whole == len(drawn)].index
     inside = pd.MultiIndex.from_frame(runs[["cell", "seed"]]).isin(counted)
     chosen = runs.loc[inside & (runs["status"] == "completed"), "run_id"]
-    rows = frames.curves[frames.curves["run_id"].isin(chosen)]
-    if not len(rows):
+    seeds = _means_over_cells(frames.curves, chosen)
+    if not len(seeds):
         return None
     outside = runs[~runs["run_id"].isin(chosen)]
-    keys = ["variant", "split", "epoch", "seed"]
-    seeds = rows.groupby(keys, sort=False, observed=True)[list(MEASURES)].mean().reset_index()
-    seeds = seeds.astype({"variant": str, "split": str})  # no longer those of all variants and splits
     return Curves(
-        seeds=seeds.sort_values(keys, key=lambda column: _ranked(column, names), kind="stable"),
+        seeds=seeds.sort_values(KEYS, key=lambda column: _ranked(column, names), kind="stable"),
         means=_means(seeds),
         cells=frames.study.size // (frames.study.seeds * len(names)),
         pairs=len(counted),
         left_out={str(status): n for status, n in outside["status"].value_counts().sort_index().items()},
         absent=tuple(name for name in names if name not in drawn),
     )
+
+
+def _means_over_cells(curves: pd.DataFrame, chosen: pd.Series) -> pd.DataFrame:
+    """Columns variant, split, epoch, seed, loss, accuracy: the means of the chosen runs.
+
+    One number for the four keys takes a third of their time and memory, at nine million rows.
+    """
+    run = curves["run_id"].cat
+    inside = run.categories.isin(chosen)[run.codes]
+    key, values = np.zeros(len(curves), dtype=np.int64), []
+    for name in KEYS:
+        codes, of = pd.factorize(curves[name])
+        key = key * len(of) + codes
+        values.append(np.asarray(of))
+    rows = pd.DataFrame({name: curves[name].to_numpy()[inside] for name in MEASURES}, copy=False)
+    means = rows.groupby(key[inside], sort=False).mean()
+    places = np.unravel_index(means.index.to_numpy(), [max(1, len(of)) for of in values])
+    keys = {name: of[place] for name, of, place in zip(KEYS, values, places, strict=True)}
+    return pd.DataFrame({**keys, **means}).astype({"variant": str, "split": str}).reset_index(drop=True)
 
 
 def _ranked(column: pd.Series, names: list[str]) -> pd.Series:
@@ -105,14 +123,22 @@ def curves_picture(curves: Curves, *, palette: Palette) -> Picture:
     """Two panels a split, loss and accuracy; each measure has one scale for all splits."""
     splits = [split for split in SPLITS if (curves.seeds["split"] == split).any()]
     panels = [_panel(curves, split, measure, palette=palette) for split in splits for measure in MEASURES]
-    return Picture("curves", tuple(panels), _caption(curves), legend=tuple(curves.drawn))
+    return Picture("curves", tuple(panels), _caption(curves), _data(curves), legend=tuple(curves.drawn))
+
+
+def _data(curves: Curves) -> pd.DataFrame:
+    """A row a mean and a row a point of a thin line, which has its seed and no interval."""
+    keys = ["variant", "split", "epoch"]
+    lines = drawn_seeds(curves.seeds).melt([*keys, "seed"], list(MEASURES), "measure", "value")
+    means = curves.means.rename(columns={"mean": "value"})
+    columns = ["split", "measure", "variant", "seed", "epoch", "value", "low", "high", "n"]
+    whole = pd.concat([means, lines.astype({"seed": "Int64"})], ignore_index=True)
+    return whole.astype({"n": "Int64"})[columns]
 
 
 def _caption(curves: Curves) -> str:
     seeds = curves.seeds["seed"].nunique()
-    text = (
-        f"Thick lines: means over {count(seeds, 'seed')}, shaded their {INTERVAL}s. Thin lines: single seeds."
-    )
+    text = f"Thick lines: means over {count(seeds, 'seed')}, shaded their {INTERVAL}s. {thin_lines(seeds)}"
     if curves.cells > 1:
         text += (
             " A seed's value is its mean over combinations of factor levels, those that every drawn variant "
@@ -157,7 +183,7 @@ def _panel(curves: Curves, split: str, measure: str, *, palette: Palette) -> Pan
 
 def _paint(axes: Axes, curves: Curves, split: str, measure: str, palette: Palette) -> None:
     scale = 100 if measure == "accuracy" else 1
-    seeds = curves.seeds[curves.seeds["split"] == split]
+    seeds = drawn_seeds(curves.seeds[curves.seeds["split"] == split])
     means = curves.means[(curves.means["split"] == split) & (curves.means["measure"] == measure)]
     # One scale for all splits of a measure.
     set_heights(axes, curves.seeds[measure] * scale, logarithmic=measure == "loss")

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
 from harness.report.axes import log_axis
 from harness.report.palette import Palette
+
+MOST_LINES = 60
+"""Seeds that have a line of their own: more run into one another, and fill a file."""
+
+
+def drawn_seeds(seeds: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the first MOST_LINES seeds, those that have a line of their own.
+
+    Args:
+        seeds: with a column seed.
+    """
+    numbers = seeds["seed"].unique()
+    return seeds[seeds["seed"] <= np.sort(numbers)[MOST_LINES - 1]] if len(numbers) > MOST_LINES else seeds
+
+
+def thin_lines(seeds: int) -> str:
+    """What thin lines are, as a sentence, of so many seeds."""
+    return f"Thin lines: {f'the first {MOST_LINES} seeds' if seeds > MOST_LINES else 'single seeds'}."
 
 
 def paint_lines(

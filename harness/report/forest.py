@@ -121,7 +121,8 @@ def forest_picture(effects: pd.DataFrame, *, study: Study, palette: Palette) -> 
         "average over the levels of the other factors."
     )
     legend = tuple(name for name in palette.variants if (shown["variant"] == name).any())
-    return Picture("forest", tuple(panels), caption, legend=legend)
+    data = shown[["factor", "level", "variant", "difference", "low", "high", "p", "p_adjusted", "n"]]
+    return Picture("forest", tuple(panels), caption, data, legend=legend)
 
 
 @dataclass(frozen=True)

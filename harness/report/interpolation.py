@@ -14,7 +14,7 @@ from harness.report.axes import log_axis
 from harness.report.palette import PAPER, Palette
 from harness.report.panels import Panel, Picture
 from harness.report.scale import loss_scale
-from harness.report.slices import STATISTICS, describe, images, overflown, span, whose
+from harness.report.slices import STATISTICS, describe, images, overflown, points, span, whose
 
 
 def line_picture(name: str, slices: Sequence[Slice], *, palette: Palette) -> Picture:
@@ -31,7 +31,7 @@ def line_picture(name: str, slices: Sequence[Slice], *, palette: Palette) -> Pic
         for number, mode in enumerate(modes)
     ]
     variants = tuple(dict.fromkeys(one.variant for one in slices))
-    return Picture(name, tuple(panels), _line_caption(slices), legend=variants)
+    return Picture(name, tuple(panels), _line_caption(slices), points(slices), legend=variants)
 
 
 def _line_caption(slices: Sequence[Slice]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
@@ -29,7 +30,21 @@ def pairs_picture(contrasts: list[Contrast], *, palette: Palette) -> Picture | N
         f"large dots are {'geometric ' if logarithmic else ''}means. Dots away from {away}: the {what} in "
         f"every seed, in order of size; the diamond is the mean, its bar and the shaded band the {INTERVAL}."
     )
-    return Picture(f"pairs-{finding.name}", tuple(panels), caption)
+    return Picture(f"pairs-{finding.name}", tuple(panels), caption, _data(contrasts))
+
+
+def _data(contrasts: list[Contrast]) -> pd.DataFrame:
+    """A row a pair, as the endpoint is defined: a logarithm is a logarithm here."""
+    names = {"baseline": "baseline_value", "variant": "variant_value"}
+    rows = [
+        contrast.pairs.rename(columns=names)
+        .rename_axis("seed")
+        .reset_index()
+        .assign(endpoint=contrast.finding.endpoint, variant=contrast.variant)
+        for contrast in contrasts
+        if len(contrast.pairs)
+    ]
+    return pd.concat(rows, ignore_index=True)[["endpoint", "variant", "seed", *names.values(), "difference"]]
 
 
 def statement(contrast: Contrast) -> str:

@@ -129,14 +129,16 @@ class Picture:
             plain names such as panel, variant, seed, epoch, value.
         legend: variants whose colours need a word; none where the panels name them.
         bar: what the colours of all panels stand for, where they stand for numbers.
+        surfaces: what plotly.js draws for a reader who wants to turn it, as JSON; empty for flat figures.
     """
 
     name: str
     panels: tuple[Panel, ...]
     caption: str
-    data: pd.DataFrame | None = None
+    data: pd.DataFrame
     legend: tuple[str, ...] = ()
     bar: Panel | None = None
+    surfaces: str = ""
 
 
 def _inlined(text: str, *, name: str, title: str, palette: Palette) -> Markup:

@@ -120,7 +120,8 @@ def paths_picture(
         "seeds."
     )
     bar = draw_bar("paths-bar", scale, label="Loss on the training images, logarithmic", palette=palette)
-    return Picture("paths", tuple(panels), caption, bar=bar)
+    data = pd.concat([path.points.assign(variant=path.variant) for path in paths], ignore_index=True)
+    return Picture("paths", tuple(panels), caption, data[["variant", "epoch", "wx", "wy", "loss"]], bar=bar)
 
 
 def _words(path: WeightPath) -> str:

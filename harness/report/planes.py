@@ -14,8 +14,20 @@ from harness.findings.slices import Numbers, Slice
 from harness.report.palette import MUTED, Palette
 from harness.report.panels import Panel, Picture
 from harness.report.scale import COLOURS, DARK, LIGHT, LossScale, draw_bar, loss_scale
-from harness.report.slices import axis_label, describe, head, images, loss, overflown, span, spread, whose
+from harness.report.slices import (
+    axis_label,
+    describe,
+    head,
+    images,
+    loss,
+    overflown,
+    points,
+    span,
+    spread,
+    whose,
+)
 from harness.report.solid import paint_path, paint_surface
+from harness.report.turning import turnable
 from harness.report.words import count, listed
 
 UNITS = {
@@ -52,7 +64,9 @@ def plane_picture(name: str, slices: Sequence[Slice], *, palette: Palette) -> Pi
         for number, one in enumerate(slices)
     ]
     bar = draw_bar(f"{name}-bar", scale, label="Loss, logarithmic", palette=palette)
-    return Picture(name, tuple(panels), _caption(slices), bar=bar)
+    return Picture(
+        name, tuple(panels), _caption(slices), points(slices), bar=bar, surfaces=turnable(slices, scale=scale)
+    )
 
 
 def solid_picture(name: str, slices: Sequence[Slice], *, palette: Palette) -> Picture:
@@ -74,7 +88,7 @@ def solid_picture(name: str, slices: Sequence[Slice], *, palette: Palette) -> Pi
         "it, for before, all other weights were others, too. Where line and surface lie far apart, these "
         "two weights are not what brought the loss down."
     )
-    return Picture(name, tuple(panels), caption)
+    return Picture(name, tuple(panels), caption, points(slices), surfaces=turnable(slices, scale=scale))
 
 
 def _caption(slices: Sequence[Slice]) -> str:

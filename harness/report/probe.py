@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLoc
 
 from harness.findings.probe import Probed, means_over_seeds, over_layers
 from harness.report.axes import log_axis
-from harness.report.epochs import paint_lines, set_heights
+from harness.report.epochs import MOST_LINES, drawn_seeds, paint_lines, set_heights, thin_lines
 from harness.report.palette import PAPER, Palette
 from harness.report.panels import Panel, Picture
 from harness.report.words import INTERVAL, count, listed, sentence
@@ -68,7 +68,13 @@ def probe_picture(probed: Probed, *, several: bool, palette: Palette) -> Picture
     panels.insert(1, _over_loss(probed, palette))
     panels.append(_over_depth(probed, palette))
     drawn = tuple(panel for panel in panels if panel is not None)
-    return Picture("diagnostics", drawn, _caption(probed, drawn, several=several), legend=probed.drawn)
+    caption = _caption(probed, drawn, several=several)
+    return Picture("diagnostics", drawn, caption, _data(probed), legend=probed.drawn)
+
+
+def _data(probed: Probed) -> pd.DataFrame:
+    """A row a measure, layer, epoch and variant: the mean over seeds with its interval."""
+    return means_over_seeds(probed.seeds).reset_index()
 
 
 def rows_of(seeds: pd.DataFrame, measure: str, *, layer: str = WHOLE) -> pd.DataFrame:
@@ -82,7 +88,7 @@ def _caption(probed: Probed, panels: Sequence[Panel], *, several: bool) -> str:
     names = {panel.name for panel in panels}
     text = (
         f"Thick lines: means over {count(len(probed.seeds.columns), 'seed')}, shaded or as bars their "
-        f"{INTERVAL}s. Thin lines: single seeds."
+        f"{INTERVAL}s. {thin_lines(len(probed.seeds.columns))}"
     )
     if several:
         text += (
@@ -124,7 +130,7 @@ def _over_epochs(probed: Probed, view: View, palette: Palette) -> Panel | None:
         long = seeds.melt(ignore_index=False, var_name="seed").dropna().reset_index()
         set_heights(axes, long["value"], logarithmic=view.logarithmic)
         drawn = [name for name in probed.drawn if name in set(means["variant"])]
-        paint_lines(axes, long, means, names=drawn, palette=palette, marker="o")
+        paint_lines(axes, drawn_seeds(long), means, names=drawn, palette=palette, marker="o")
         axes.set_title(view.title)
         _set_epochs(axes, sorted(set(means["epoch"])))
 
@@ -178,9 +184,10 @@ def _paint_over_loss(
 ) -> None:
     set_heights(axes, pd.Series(cosine.to_numpy().ravel()), logarithmic=False)
     low, high = axes.get_ylim()
+    few = list(cosine.columns[:MOST_LINES])
     for name in dict.fromkeys(means.index.get_level_values("variant")):
         line, colour = means.xs(name, level="variant").sort_index(), palette.light(name)
-        own = (loss.xs(name, level="variant").sort_index(), cosine.xs(name, level="variant").sort_index())
+        own = [rows.xs(name, level="variant").sort_index()[few] for rows in (loss, cosine)]
         axes.plot(*own, color=colour, linewidth=0.6, alpha=0.3)
         below, above = (line[side].fillna(line["mean"]).clip(low, high) for side in ("low", "high"))
         axes.vlines(line["loss"], below, above, color=colour, linewidth=4, alpha=0.25)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+import pandas as pd
+
 from harness.findings.slices import Numbers, Slice
 from harness.landscape.words import STALE
 from harness.report.axes import plain
@@ -84,6 +87,23 @@ def overflown(slices: Sequence[Slice]) -> str:
     """Where the loss is not finite, by slice; empty where it is so nowhere."""
     found = [one for one in slices if len(one.finite) < one.loss.size]
     return listed(f"{one.variant}{STATISTICS[one.mode]} at {_points(one)}" for one in found)
+
+
+def points(slices: Sequence[Slice]) -> pd.DataFrame:
+    """The numbers of some slices: a row a point of the grid, then a row an epoch of the run's path.
+
+    Returns:
+        Columns variant, mode, epoch (none at a point of the grid), first, second, loss.
+    """
+    parts = []
+    for one in slices:
+        first, second = (values.ravel() for values in np.meshgrid(one.first, one.second, indexing="ij"))
+        grid = pd.DataFrame({"first": first, "second": second, "loss": one.loss.ravel()})
+        path = one.path[["epoch", "first", "second", "loss"]].astype({"epoch": "Int64"})
+        whole = pd.concat([grid.assign(epoch=pd.array([pd.NA] * len(grid), dtype="Int64")), path])
+        parts.append(whole.assign(variant=one.variant, mode=one.mode))
+    columns = ["variant", "mode", "epoch", "first", "second", "loss"]
+    return pd.concat(parts, ignore_index=True)[columns]
 
 
 def span(coordinates: Sequence[Numbers]) -> tuple[float, float]:

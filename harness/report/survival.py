@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
@@ -31,7 +32,25 @@ def survival_picture(found: list[Survival], *, name: str, palette: Palette) -> P
         palette=palette,
         height=HEIGHT,
     )
-    return Picture(f"survival-{name}", (panel,), _caption(found), legend=tuple(one.variant for one in found))
+    legend = tuple(one.variant for one in found)
+    return Picture(f"survival-{name}", (panel,), _caption(found), _data(found), legend=legend)
+
+
+def _data(found: list[Survival]) -> pd.DataFrame:
+    """A row a step: from that epoch on, this share has not reached the threshold."""
+    steps = [
+        pd.DataFrame(
+            {
+                "variant": one.variant,
+                "epoch": one.curve.times,
+                "share": one.curve.survival,
+                "low": one.low,
+                "high": one.high,
+            }
+        )
+        for one in found
+    ]
+    return pd.concat(steps, ignore_index=True)
 
 
 def survival_note(found: list[Survival], *, baseline: str) -> str:
