@@ -8,6 +8,8 @@ from typing import Literal
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
+from harness.report.words import SUPERSCRIPT
+
 _STEPS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
 
 
@@ -42,6 +44,11 @@ def log_axis(axes: Axes, low: float, high: float, *, which: Literal["x", "y"] = 
 
 
 def plain(value: float) -> str:
-    """A number as short as three digits allow, above a thousand a whole one: 0.05, 3, 3,000, 1e−06."""
+    """A number as short as three digits allow, above a thousand a whole one: 0.05, 3, 3,000, 10⁻⁶."""
     text = f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
-    return text.replace("-", "−")
+    digits, _, exponent = text.partition("e")
+    digits = digits.replace("-", "−")
+    if not exponent:
+        return digits
+    power = f"10{str(int(exponent)).translate(SUPERSCRIPT)}"
+    return power if digits == "1" else f"{digits} × {power}"

@@ -22,6 +22,9 @@ from harness.report.palette import GRID, MUTED, TEXT, Palette
 WIDTH = 360
 """Units across a panel: a unit is a CSS pixel on a telephone, where a panel is as wide as the page."""
 
+LINE = 14
+"""Units from a line of a heading to the next."""
+
 STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "harness",
@@ -77,6 +80,7 @@ class Panel:
         palette: its light colours become CSS variables in the SVG.
         height: in units; the width is 360.
         left: margin for the labels of the vertical axis.
+        lines: of the heading; each beyond the first makes the panel higher.
         projection: `3d`, or none.
     """
 
@@ -86,6 +90,7 @@ class Panel:
     palette: Palette
     height: int = 250
     left: int = 46
+    lines: int = 1
     projection: str | None = None
 
     @cached_property
@@ -102,13 +107,15 @@ class Panel:
             # The browser sets the text in a font of its own; matplotlib only measures it, in DejaVu Sans.
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")
             warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
-            figure = Figure(figsize=(WIDTH / 72, self.height / 72))
+            extra = LINE * (self.lines - 1)
+            height = self.height + extra
+            figure = Figure(figsize=(WIDTH / 72, height / 72))
             figure.patch.set_visible(False)
             axes: Axes = figure.add_subplot(projection=self.projection)
             axes.patch.set_visible(False)
             if self.projection is None:
-                height = self.height
-                figure.subplots_adjust(self.left / WIDTH, 42 / height, 1 - 10 / WIDTH, 1 - 28 / height)
+                top = 1 - (28 + extra) / height
+                figure.subplots_adjust(self.left / WIDTH, 42 / height, 1 - 10 / WIDTH, top)
             else:
                 figure.subplots_adjust(0, 0, 1, 1)
             self.paint(axes)

@@ -20,7 +20,7 @@ NOTHING = "–"
 
 INTERVAL = "95\N{NO-BREAK SPACE}% interval"
 
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def p_value(p: float) -> str:
         return "1"
     if p < 1e-4:
         mantissa, _, exponent = f"{p:.1e}".partition("e")
-        return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPT)}" if p > 0 else "0"
+        return f"{mantissa} × 10{str(int(exponent)).translate(SUPERSCRIPT)}" if p > 0 else "0"
     decimals = 1 - _magnitude(p)
     while (round(p, decimals) < ALPHA) != (p < ALPHA):
         decimals += 1
