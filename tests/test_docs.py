@@ -11,7 +11,15 @@ from harness.design.search import Search
 from harness.design.settings import KNOWN
 from harness.design.space import Range
 from harness.design.study import Study
-from harness.store.tables import DIAGNOSTICS, PROVENANCE, TRIALS, WEIGHTS, curves_schema, runs_schema
+from harness.store.tables import (
+    ARCHITECTURE,
+    DIAGNOSTICS,
+    PROVENANCE,
+    TRIALS,
+    WEIGHTS,
+    curves_schema,
+    runs_schema,
+)
 
 ROOT = Path(__file__).parents[1]
 
@@ -27,6 +35,7 @@ def section(text: str, heading: str) -> str:
         ("curves", curves_schema(()).names),
         ("weights", WEIGHTS.names),
         ("diagnostics", DIAGNOSTICS.names),
+        ("architecture", ARCHITECTURE.names),
         ("trials", TRIALS.names),
         ("provenance", PROVENANCE.names),
     ],

@@ -21,7 +21,8 @@ def export(
         str,
         typer.Argument(
             metavar="TABLE",
-            help="runs, curves, weights, diagnostics, slices, trials, calibrations or provenance.",
+            help="runs, curves, weights, diagnostics, architecture, slices, trials, calibrations or "
+            "provenance.",
         ),
     ],
     results: ResultsDir = RESULTS,

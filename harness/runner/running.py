@@ -74,19 +74,23 @@ def tidy(results: Results, notify: Notify) -> None:
 
 def _train(study: Study, dataset: Dataset, ledger: Ledger, options: Options, notify: Notify) -> None:
     # Imported here, for they bring torch: a finished study and wrong input are answered without it.
+    from harness.runner.architecture import write_architecture
     from harness.runner.call import open_call
     from harness.training.rehearsal import rehearse
 
+    results = Results(options.results / study.name)
+
     def look_up() -> tuple[Ledger, list[Run]]:
-        now = open_ledger(study, Results(options.results / study.name), data_sha256=dataset.sha256)
+        now = open_ledger(study, results, data_sha256=dataset.sha256)
         return now, _chosen(now, options)
 
-    one_a_cell = {repr(run.cell): run for run in _chosen(ledger, options)}
-    rehearse(list(one_a_cell.values()), dataset, declared=ledger.runs)
+    one_a_cell = list({repr(run.cell): run for run in _chosen(ledger, options)}.values())
+    rehearse(one_a_cell, dataset, declared=ledger.runs)
     with open_call(study, dataset, declared=ledger.runs, look_up=look_up, options=options, notify=notify) as (
         call,
         runs,
     ):
+        write_architecture(one_a_cell, dataset, results, declared=ledger.runs)
         for _ in call.train(runs):
             pass
 

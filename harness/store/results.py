@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,10 @@ import pyarrow as pa
 from harness.design.factor import Factor
 from harness.store.damage import Damage, damage_told, set_aside
 from harness.store.parquet import DamageError
-from harness.store.parts import gathered
+from harness.store.parts import ahead, gathered
 from harness.store.shelf import Shelf
 from harness.store.tables import (
+    ARCHITECTURE,
     BESIDE_RUNS,
     CALIBRATIONS,
     DIAGNOSTICS,
@@ -39,6 +40,11 @@ _TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
 def member_name(run_id: str, attempt: int) -> str:
     """The name of an attempt at a run in every table."""
     return f"{run_id}.{attempt}"
+
+
+def architecture_name(run_id: str) -> str:
+    """The name under which the layers of a run's network lie in `architecture`."""
+    return f"{run_id}.layers"
 
 
 def latest(names: Iterable[str]) -> dict[str, int]:
@@ -122,6 +128,20 @@ class Results:
         name = f"{rows[0]['run_id']}.{hashlib.sha256(named.encode()).hexdigest()[:10]}"
         self.shelf("slices").put({name: len(rows)}, pa.Table.from_pylist(list(rows), schema=SLICES))
 
+    def write_architecture(self, layers: Mapping[str, Rows]) -> None:
+        """Write the layers of some networks as one file; what is there already is not looked at.
+
+        Args:
+            layers: rows by the run_id that they bear; without networks nothing is written.
+
+        Raises:
+            StoreError: the disk refuses.
+        """
+        if layers:
+            members = {architecture_name(run_id): len(rows) for run_id, rows in layers.items()}
+            rows = [row for own in layers.values() for row in own]
+            self.shelf("architecture").put(members, pa.Table.from_pylist(rows, schema=ARCHITECTURE))
+
     def write_provenance(self, call: dict[str, Any]) -> None:
         """Write the row of one call of the runner."""
         row = pa.Table.from_pylist([call], schema=PROVENANCE)
@@ -194,7 +214,7 @@ class Results:
         """
         with self._setting_aside(table) as shelf:
             files = shelf.parts(self._choice(table, run_ids), columns=columns, coded=coded)
-            yield from gathered(files, folder=shelf.folder)
+            yield from ahead(gathered(files, folder=shelf.folder))
 
     def members(self, table: str) -> set[str]:
         """The attempts that stand in a table, told by its files' footers.

@@ -8,7 +8,10 @@ import pyarrow as pa
 
 from harness.design.factor import Factor
 
-TABLES = ("runs", "curves", "weights", "diagnostics", "slices", "trials", "calibrations", "provenance")
+TABLES = (
+    "runs", "curves", "weights", "diagnostics", "architecture", "slices", "trials", "calibrations",
+    "provenance",
+)  # fmt: skip
 
 BESIDE_RUNS = ("curves", "weights", "diagnostics")
 """The tables in which every finished run stands, be it without rows; they are written before `runs`."""
@@ -100,6 +103,24 @@ DIAGNOSTICS = pa.schema(
     ]
 )
 """One row per run × epoch × layer × measure, × channel or × step where the measure has some."""
+
+ARCHITECTURE = pa.schema(
+    [
+        ("run_id", pa.string()),
+        ("variant", pa.string()),
+        ("settings", pa.string()),
+        ("number", pa.int32()),
+        ("name", pa.string()),
+        ("kind", pa.string()),
+        ("input", pa.string()),
+        ("output", pa.string()),
+        ("parameters", pa.int64()),
+    ]
+)
+"""One row per variant × layer, for each choice of the settings on which layers depend (JSON).
+
+`run_id` is the first declared run of that variant and these settings; shapes are "channels,height,width".
+"""
 
 SLICES = pa.schema(
     [

@@ -7,7 +7,12 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from harness.models.places import conv_weights
-from harness.training.activations import activation_readings, earlier_moments, watched_activations
+from harness.training.activations import (
+    activation_readings,
+    earlier_moments,
+    norm_readings,
+    watched_activations,
+)
 from harness.training.curvature import curvature_readings
 from harness.training.gradients import gradient_readings
 from harness.training.passes import Objective
@@ -47,12 +52,13 @@ def diagnose(
     probe = Probe(model, images, labels, objective)
     trained = probe.weights()
     names = [name for name in conv_weights(model) if name in trained]
-    with watched_activations(model) as activations, watched_order(model) as order:
+    with watched_activations(model) as seen, watched_order(model) as order:
         here = probe.point(trained)
     readings = [
         *gradient_readings(probe, names, here=here, lr=lr),
         *shift_readings(probe, names, order=order, here=here, lr=lr),
-        *activation_readings(activations, before=earlier_moments(before)),
+        *activation_readings(seen.activations, before=earlier_moments(before)),
+        *norm_readings(seen.norms),
         *(curvature_readings(probe, names) if curvature else []),
     ]
     return rows_of(readings, epoch=epoch)

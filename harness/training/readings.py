@@ -10,13 +10,16 @@ from harness.training.records import Row
 WHOLE = "conv"
 """Stands as layer where a measure is over all conv weights together (see `places.conv_weights`)."""
 
+OF_NORMS = ("mean_before", "sd_before", "mean_after", "sd_after")
+"""The measures of a norm's channels: of what goes in, then of what comes out."""
+
 
 @dataclass(frozen=True)
 class Reading:
     """One number that was measured on the probe, or of the weights.
 
     Attributes:
-        layer: name of a parameter or of an activation; `conv` for all conv weights together.
+        layer: name of a parameter, an activation or a norm; `conv` for all conv weights together.
         measure: what was measured.
         value: may be infinite, or NaN where the measure is undefined (a ratio of two zeros).
         channel: number of the channel, where it is of one channel.

@@ -7,6 +7,7 @@ import pytest
 
 from harness.design.factor import RESERVED, Factor
 from harness.store.tables import (
+    ARCHITECTURE,
     CALIBRATIONS,
     DIAGNOSTICS,
     PROVENANCE,
@@ -114,6 +115,11 @@ def test_a_diagnostic_says_where_and_when_it_was_measured() -> None:
     }
 
 
+def test_a_layer_says_where_it_stands_and_what_it_makes_of_what() -> None:
+    texts = ("run_id", "variant", "settings", "name", "kind", "input", "output")
+    assert types(ARCHITECTURE) == {**dict.fromkeys(texts, TEXT), "number": SMALL, "parameters": WHOLE}
+
+
 def test_a_slice_says_whose_loss_it_is_and_where() -> None:
     texts = ("run_id", "slice", "kind", "mode", "first_axis", "second_axis", "fingerprint", "call_id")
     numbers = ("first", "second", "loss", "accuracy", "captured", "first_variance", "second_variance")
@@ -124,8 +130,9 @@ def test_a_slice_says_whose_loss_it_is_and_where() -> None:
     }
 
 
-def test_the_tables_of_a_study_are_eight() -> None:
+def test_the_tables_of_a_study_are_nine() -> None:
     assert set(TABLES) == {
-        "runs", "curves", "weights", "diagnostics", "slices", "trials", "calibrations", "provenance",
+        "runs", "curves", "weights", "diagnostics", "architecture", "slices", "trials", "calibrations",
+        "provenance",
     }  # fmt: skip
-    assert len(TABLES) == 8
+    assert len(TABLES) == 9

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from harness.training.activations import Activation, activation_readings, earlier_moments, watched_activations
+from harness.training.activations import (
+    Activation,
+    Normalisation,
+    activation_readings,
+    earlier_moments,
+    norm_readings,
+    watched_activations,
+)
 from harness.training.readings import Reading
 from harness.training.records import Row
 
@@ -26,7 +34,7 @@ def an_input(*shape: int) -> Tensor:
 def seen_by(model: nn.Module, x: Tensor) -> list[Activation]:
     with watched_activations(model) as seen:
         model(x)
-    return seen
+    return seen.activations
 
 
 def values(readings: list[Reading]) -> dict[tuple[str, str, int | None], float]:
@@ -53,6 +61,81 @@ def test_moments_and_silence_are_those_of_the_numbers_that_went_in(
     assert found["0", "dead_share", None] == 0.25
     assert found["0", "spread", None] == pytest.approx(means.std() / sds.mean(), rel=1e-5)
     assert "drift" not in {measure for _, measure, _ in found}
+
+
+NORMS: dict[str, Callable[[int], nn.Module]] = {
+    "batch": lambda c: nn.BatchNorm2d(c),
+    "group": lambda c: nn.GroupNorm(2, c),
+    "instance": lambda c: nn.InstanceNorm2d(c, affine=True),
+}
+
+
+def norms_seen_by(model: nn.Module, x: Tensor) -> list[Normalisation]:
+    with watched_activations(model) as seen:
+        model(x)
+    return seen.norms
+
+
+def moments_of(x: Tensor) -> tuple[list[float], list[float]]:
+    """Means and standard deviations of the channels, by numpy."""
+    numbers = np.moveaxis(x.detach().numpy().astype(float), 1, 0).reshape(x.shape[1], -1)
+    return numbers.mean(axis=1).tolist(), numbers.std(axis=1).tolist()
+
+
+@pytest.mark.parametrize("kind", list(NORMS))
+@pytest.mark.parametrize("placement", ["before", "after", "alone"])
+def test_what_goes_into_a_norm_and_comes_out_is_measured(kind: str, placement: str) -> None:
+    x = an_input(6, 4, 5, 5)
+    norm = NORMS[kind](4)
+    with torch.no_grad():
+        norm.get_parameter("weight").copy_(torch.tensor([0.5, -2.0, 1.0, 3.0]))
+        norm.get_parameter("bias").copy_(torch.tensor([0.0, 1.0, -1.0, 0.25]))
+    parts = {"before": [norm, nn.ReLU(inplace=True)], "after": [nn.ReLU(), norm], "alone": [norm]}[placement]
+    (seen,) = norms_seen_by(nn.Sequential(*parts), x.clone())
+    entering = x.relu() if placement == "after" else x
+    before, after = moments_of(entering), moments_of(norm(entering))
+    found = values(norm_readings([seen]))
+    assert set(found) == {
+        (seen.layer, f"{name}_{side}", channel)
+        for name in ("mean", "sd") for side in ("before", "after") for channel in range(4)
+    }  # fmt: skip
+    for channel in range(4):
+        for side, (means, sds) in (("before", before), ("after", after)):
+            place = (seen.layer, f"mean_{side}", channel)
+            assert found[place] == pytest.approx(means[channel], rel=1e-4, abs=1e-5)
+            place = (seen.layer, f"sd_{side}", channel)
+            assert found[place] == pytest.approx(sds[channel], rel=1e-4, abs=1e-5)
+
+
+def test_what_a_batch_norm_learned_is_what_its_channels_have() -> None:
+    norm = nn.BatchNorm2d(4)
+    with torch.no_grad():
+        norm.weight.copy_(torch.tensor([0.5, -2.0, 1.0, 3.0]))
+        norm.bias.copy_(torch.tensor([0.0, 1.0, -1.0, 0.25]))
+    (seen,) = norms_seen_by(norm, an_input(6, 4, 5, 5))
+    assert seen.mean_after.tolist() == pytest.approx([0.0, 1.0, -1.0, 0.25], abs=1e-5)
+    assert seen.sd_after.tolist() == pytest.approx([0.5, 2.0, 1.0, 3.0], rel=1e-4)
+
+
+def test_what_is_changed_in_place_behind_a_norm_is_measured_anew() -> None:
+    class Residual(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm, self.act = nn.BatchNorm2d(4), nn.ReLU()
+
+        def forward(self, x: Tensor) -> Tensor:
+            out: Tensor = self.norm(x)
+            out += x
+            return self.act(out)  # type: ignore[no-any-return]
+
+    x = an_input(6, 4, 5, 5)
+    model = Residual()
+    with watched_activations(model) as seen:
+        model(x)
+    normed = nn.BatchNorm2d(4)(x)
+    assert seen.norms[0].mean_after.tolist() == pytest.approx(moments_of(normed)[0], abs=1e-5)
+    assert seen.activations[0].mean.tolist() == pytest.approx(moments_of(normed + x)[0], rel=1e-4)
+    assert seen.activations[0].sd.tolist() == pytest.approx(moments_of(normed + x)[1], rel=1e-4)
 
 
 def test_memory_laid_out_channels_last_is_measured_alike() -> None:
@@ -88,7 +171,7 @@ def test_hooks_are_gone_afterwards() -> None:
     with watched_activations(model) as seen:
         model(an_input(6, 4))
     model(an_input(6, 4))
-    assert len(seen) == 1
+    assert len(seen.activations) == 1
     assert not model[0]._forward_hooks
     assert not model[0]._forward_pre_hooks
 

@@ -254,6 +254,18 @@ def test_every_row_has_the_columns_of_its_table_and_stands_once(tiny: Dataset) -
     }  # fmt: skip
 
 
+def test_a_norm_is_measured_beside_the_activations_of_the_same_pass(tiny: Dataset) -> None:
+    rows = train(tiny_run(norm="batch", diagnostics=(2,)), tiny, device=CPU).diagnostics
+    for channel in (0, 15):
+        for figure in ("mean", "sd"):
+            after = value_of(rows, layer="norm2", measure=f"{figure}_after", channel=channel)
+            into = value_of(rows, layer="relu2", measure=figure, channel=channel)
+            before = value_of(rows, layer="norm2", measure=f"{figure}_before", channel=channel)
+            assert after == into != before
+    measured = {row["layer"] for row in rows if str(row["measure"]).endswith("_before")}
+    assert measured == {"norm1", "norm2", "norm3"}
+
+
 def test_activations_have_drifted_since_the_epoch_that_was_measured_before(tiny: Dataset) -> None:
     rows = train(tiny_run(epochs=3, lr=0.3, diagnostics=(1, 3)), tiny, device=CPU).diagnostics
     assert not [row for row in rows if row["epoch"] == 1 and row["measure"] == "drift"]
