@@ -1,4 +1,4 @@
-"""Computation: every run of the study in one table, those that failed first."""
+"""Computation: the runs of the study in one table, those that failed first."""
 
 from __future__ import annotations
 
@@ -9,8 +9,16 @@ import pandas as pd
 
 from harness.findings.frames import StudyFrames
 from harness.report.words import NOTHING, number, percent
+from harness.store.tables import FIGURES
 
 FIRST = ("failed", "timeout", "oom", "diverged")
+
+MOST = 2000
+"""Runs that are shown: a browser sorts so many at once, and they take 1 MB of the page."""
+
+TOLD = ("attempt", "seed", "dataset", "epochs", "status")
+MEASURED = (*FIGURES, "train_seconds", "wall_seconds", "engine", "device", "pack_size", "error", "started_at")
+"""What the file has of each run, beside its id, variant and levels: not what only the harness reads."""
 
 
 @dataclass(frozen=True)
@@ -35,27 +43,34 @@ class RunRow:
 
 @dataclass(frozen=True)
 class Roll:
-    """All runs.
+    """All runs, or the first 2,000 of them.
 
     Attributes:
         factors: names, as column heads.
         rows: a run each.
         counts: declared, then how many ended in which way.
+        recorded: how many there are.
+        data: the same runs in the same order with all that was measured, columns without any value left out.
     """
 
     factors: tuple[str, ...]
     rows: list[RunRow]
     counts: list[tuple[str, int]]
+    recorded: int
+    data: pd.DataFrame
 
 
 def call_roll(frames: StudyFrames) -> Roll:
-    """Recorded runs: without outcome, diverged, completed; within these by seed, combination, variant."""
+    """Recorded runs: without outcome, diverged, completed; within these by seed, combination, variant.
+
+    At most 2,000 of them, the first in this order.
+    """
     factors = tuple(factor.name for factor in frames.study.factors)
     order = [variant.name for variant in frames.study.variants]
     urgency = frames.runs["status"].map({status: i for i, status in enumerate(FIRST)}).fillna(len(FIRST))
     place = frames.runs["variant"].map({name: i for i, name in enumerate(order)})
     by = np.lexsort((place, frames.runs["cell"], frames.runs["seed"], urgency))
-    runs = frames.runs.iloc[by]
+    runs = frames.runs.iloc[by[:MOST]]
     columns = {
         "run_id": runs["run_id"],
         "variant": runs["variant"],
@@ -69,7 +84,8 @@ def call_roll(frames: StudyFrames) -> Roll:
     }
     rows = [RunRow(*values) for values in zip(*columns.values(), strict=True)]
     counts = [("declared", frames.study.size), *sorted(frames.ledger.counts().items())]
-    return Roll(factors, rows, counts)
+    names = ["run_id", "variant", *factors, *TOLD, *MEASURED]
+    return Roll(factors, rows, counts, len(by), runs[names].dropna(axis="columns", how="all"))
 
 
 def _floats(column: pd.Series) -> list[float]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.findings.slices import Numbers, Slice
 from harness.report.axes import log_ticks, plain
-from harness.report.scale import COLOURS, DARK, LossScale
+from harness.report.scale import COLOURS, DARK, LIGHT, LossScale
 from harness.report.slices import axis_label
 
 HOVER = "%{x:.3g}, %{y:.3g}<br>loss %{customdata:.3g}<extra></extra>"
@@ -73,24 +73,28 @@ def _path(one: Slice, scale: LossScale) -> list[dict[str, Any]]:
     if not len(path):
         return []
     amount = len(path)
-    line = {
+    places = {
         "type": "scatter3d",
-        "mode": "lines+markers",
         "x": _plain(path["first"].to_numpy()),
         "y": _plain(path["second"].to_numpy()),
         "z": _plain(scale.heights(path["loss"])),
+        "showlegend": False,
+    }
+    casing = {"mode": "lines", "line": {"color": LIGHT, "width": 9}, "hoverinfo": "skip"}
+    line = {
+        "mode": "lines+markers",
         "customdata": _plain(path["loss"].to_numpy()),
         "text": [f"epoch {epoch}" for epoch in path["epoch"]],
         "hovertemplate": f"%{{text}}<br>{HOVER}",
-        "line": {"color": DARK, "width": 5},
+        "line": {"color": DARK, "width": 4},
         "marker": {
             "color": DARK,
             "size": [6, *[2.5] * (amount - 2), 6][:amount],
             "symbol": ["circle-open", *["circle"] * (amount - 2), "square"][:amount],
+            "line": {"color": LIGHT, "width": 1},
         },
-        "showlegend": False,
     }
-    return [line]
+    return [places | casing, places | line]
 
 
 def _plain(values: Numbers) -> list[float | None]:
