@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -64,6 +65,25 @@ def test_from_a_study_to_a_report_and_again(harness: Harness, project: Path) -> 
     assert "Does it run?" in page
     exported = harness("export", "tiny", "runs")
     assert len(pd.read_csv(io.StringIO(exported.out))) == 24
+
+
+def test_two_result_sets_are_compared(harness: Harness, project: Path) -> None:
+    fixed = ("--set", "lr=0.05")
+    assert harness("run", "tiny", "--workers", "0", "--results", "before", *fixed).status == 0
+    shutil.copytree(project / "before", project / "after")
+    said = harness("report", "before/tiny", "after", "--figures", "figures", *fixed)
+    assert said.status == 0
+    assert "report: reports/tiny-compared.html" in said.err
+    page = (project / "reports" / "tiny-compared.html").read_text()
+    assert "12 of 12 declared runs finished in both sets. All of these ended with the same figures" in page
+    assert (project / "figures" / "curves-v1-test-loss.pdf").read_bytes().startswith(b"%PDF")
+    other = harness("report", "before", "after", "--study", "studies/tiny.py", "--set", "epochs=2")
+    assert other.status == 2
+    assert "12 recorded runs in before/tiny, none of them of study 'tiny' as it is declared" in other.err
+    (project / "studies" / "tiny.py").rename(project / "elsewhere.py")
+    unknown = harness("report", "before", "after")
+    assert unknown.status == 2
+    assert "both are results of study 'tiny', which is not in studies/" in unknown.err
 
 
 @pytest.mark.parametrize("command", ["plan", "run", "status", "report"])
@@ -199,6 +219,10 @@ BAD_CALLS = {
     "too few seeds": (("run", "tiny", "--seeds", "5"), "p < 0.05 needs 6 seeds"),
     "no results": (("report", "tiny"), "no results of study 'tiny'"),
     "empty results": (("report", "tiny", "--results", "images"), "no results of study 'tiny'"),
+    "result set that is not there": (("report", "tiny", "elsewhere"), "no folder tiny"),
+    "result set without tables": (("report", "images", "studies"), "no result sets in images"),
+    "unknown format": (("report", "tiny", "--format", "docx"), "--format docx"),
+    "declaration of one set": (("report", "tiny", "--study", "tiny"), "--study tiny with one argument"),
     "unknown table": (("export", "tiny", "rans"), "no table is named 'rans'"),
     "table without rows": (("export", "tiny", "runs"), "no table 'runs'"),
     "unknown device": (("run", "tiny", "--device", "tpu"), "--device tpu"),

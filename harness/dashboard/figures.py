@@ -1,13 +1,14 @@
 """Computation: frames -> plotly's figures of effects and curves, small enough to be stored in a database.
 
 They estimate and do not test: who looks at p-values while runs come in, and stops when he likes them, finds
-effects where there are none. The tests stand in the report.
+effects where there are none. The verdicts stand in the note, with that caution.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,15 @@ from plotly.graph_objects import Figure
 from plotly.subplots import make_subplots
 
 from harness.findings.cells import effect_by_cell
-from harness.findings.contrasts import paired_by_seed
+from harness.findings.contrasts import Contrast, paired_by_seed
 from harness.findings.frames import StudyFrames
 from harness.findings.measures import last_accuracy
 from harness.report.axes import log_ticks, plain
 from harness.report.curves import Curves, measure_curves
 from harness.report.palette import GRID, MUTED, PAPER, TEXT, Palette, palette_of
+from harness.report.verdicts import make_card
 from harness.report.words import INTERVAL, count
+from harness.stats.effects import cohens_dz
 from harness.stats.intervals import t_interval
 from harness.stats.results import Interval
 
@@ -36,11 +39,17 @@ BAND = 0.16
 """Opacity of a band."""
 
 
-def draw(frames: StudyFrames) -> dict[str, Figure]:
-    """The figures for which there is something to show, by id."""
+def draw(frames: StudyFrames, contrasts: Sequence[Contrast] = ()) -> dict[str, Figure]:
+    """The figures for which there is something to show, by id.
+
+    Args:
+        frames: what was measured so far.
+        contrasts: of the findings, at the last declared look.
+    """
     palette = palette_of(frames.study)
-    curves = measure_curves(frames)
+    curves = measure_curves(replace(frames, curves=frames.curves[frames.curves["split"] == "test"]))
     found = {
+        "findings": _findings(contrasts, palette),
         "effect-by-cell": _effects(frames, palette),
         "paired-differences": _pairs(frames, palette),
         "curves": _curves(curves, palette) if curves else None,
@@ -80,6 +89,58 @@ def _effects(frames: StudyFrames, palette: Palette) -> Figure | None:
     words = f"diamonds: means over seeds; bars: {INTERVAL}s"
     lines = len(shown) * len(figure.data)
     return _finish(figure, "Effect on test accuracy by cell", words, rows=lines)
+
+
+def _findings(contrasts: Sequence[Contrast], palette: Palette) -> Figure | None:
+    """A row for each finding: its mean difference towards the claim, by the spread of the differences."""
+    figure, shown = Figure(), [contrast for contrast in contrasts if math.isfinite(_dz(contrast))]
+    for variant in dict.fromkeys(contrast.variant for contrast in shown):
+        own = [contrast for contrast in shown if contrast.variant == variant]
+        scaled, cards = [_towards_claim(contrast) for contrast in own], [make_card(c) for c in own]
+        figure.add_scatter(
+            x=_short(one.estimate for one in scaled),
+            y=[contrast.finding.claim for contrast in own],
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": _short(
+                    one.high - one.estimate if math.isfinite(one.high) else 0.0 for one in scaled
+                ),
+                "arrayminus": _short(
+                    one.estimate - one.low if math.isfinite(one.low) else 0.0 for one in scaled
+                ),
+                "thickness": 2,
+                "width": 0,
+            },
+            customdata=[f"{card.number} {card.unit} ({card.limits}), {card.n} pairs" for card in cards],
+            hovertemplate="%{y}<br>%{customdata}",
+            mode="markers",
+            marker={"color": palette.light(variant), "symbol": "diamond", "size": 9},
+            orientation="h",
+            name=variant,
+        )
+    if not figure.data:
+        return None
+    figure.update_layout(scattermode="group")
+    claims = list(dict.fromkeys(contrast.finding.claim for contrast in shown))
+    figure.update_yaxes(categoryorder="array", categoryarray=claims[::-1], automargin=True, showgrid=False)
+    figure.update_xaxes(title="standard deviations of the differences by seed", rangemode="tozero")
+    words = f"diamonds: mean differences, right of zero as claimed; bars: {INTERVAL}s"
+    return _finish(figure, "Findings so far", words, rows=len(claims) * len(figure.data))
+
+
+def _dz(contrast: Contrast) -> float:
+    return cohens_dz(contrast.pairs["difference"]) if len(contrast.pairs) else math.nan
+
+
+def _towards_claim(contrast: Contrast) -> Interval:
+    """The mean difference and its interval in standard deviations, positive as the claim has it."""
+    found, spread = contrast.interval, float(contrast.pairs["difference"].std(ddof=1))
+    assert found is not None  # as there are pairs
+    low, middle, high = (end / spread for end in (found.low, found.estimate, found.high))
+    if contrast.finding.better == "lower":
+        low, middle, high = -high, -middle, -low
+    return replace(found, estimate=middle, low=low, high=high)
 
 
 def _pairs(frames: StudyFrames, palette: Palette) -> Figure | None:

@@ -11,6 +11,7 @@ from harness.findings.calibration import Calibration
 from harness.findings.contrasts import Contrast
 from harness.report.calibration import describe_calibration
 from harness.report.entries import Entry
+from harness.report.power import describe_power
 from harness.report.scope import describe_scope, describe_vary
 from harness.report.testing import describe_tests
 from harness.report.tuned import describe_tuning
@@ -20,7 +21,7 @@ from harness.report.words import listed
 def describe_methods(
     study: Study, contrasts: list[Contrast], *, calibration: Calibration | None = None
 ) -> list[Entry]:
-    """Unit, pairing, tests, what p speaks of, and what became of runs without a usual ending."""
+    """Unit, pairing, tests, power, what p speaks of, and what became of runs without a usual ending."""
     cells = study.size // (study.seeds * len(study.variants))
     over = f", averaged over the {cells} combinations of factor levels" if cells > 1 else ""
     return [
@@ -33,6 +34,7 @@ def describe_methods(
         Entry("Pairing", _pairing(study)),
         *describe_tuning(study),
         *describe_tests(study, contrasts),
+        describe_power(study, contrasts),
         describe_scope(study),
         Entry("Diverged runs", _diverged(study)),
         Entry(

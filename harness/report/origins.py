@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from harness.findings.frames import StudyFrames
+from harness.report.citation import cite
 from harness.report.words import count, listed
 
 
@@ -40,11 +41,13 @@ class Origins:
         calls: those that trained runs of this report, in order of time.
         data: facts on the data set: term and value.
         words: what the commands name: the study, and what narrows it.
+        citations: the report and the harness, in BibTeX; none where no call is recorded.
     """
 
     calls: list[Call]
     data: list[tuple[str, str]]
     words: str
+    citations: list[str]
 
 
 def describe_origins(frames: StudyFrames, *, words: Sequence[str]) -> Origins:
@@ -61,6 +64,9 @@ def describe_origins(frames: StudyFrames, *, words: Sequence[str]) -> Origins:
         calls=[_call({str(key): value for key, value in row.items()}, made) for row in records],
         data=_data(json.loads(records[-1]["data"])) if records else [],
         words=shlex.join(words),
+        citations=cite(frames.study, {str(key): value for key, value in records[-1].items()})
+        if records
+        else [],
     )
 
 
@@ -69,7 +75,7 @@ def _call(row: Mapping[str, Any], made: pd.Series) -> Call:
     return Call(
         when=pd.Timestamp(row["started_at"]).strftime("%Y-%m-%d %H:%M UTC"),
         runs=int(made.get(row["call_id"], 0)),
-        commit=_commit(row["git_commit"], row["git_dirty"]),
+        commit=commit_in_words(row["git_commit"], row["git_dirty"]),
         hardware=_hardware(hardware),
         versions=_pairs({"harness": row["harness"], **versions}),
         determinism=_pairs(json.loads(row["determinism"])),
@@ -77,7 +83,8 @@ def _call(row: Mapping[str, Any], made: pd.Series) -> Call:
     )
 
 
-def _commit(commit: object, dirty: object) -> str:
+def commit_in_words(commit: object, dirty: object) -> str:
+    """The state of the source tree: its first digits, and whether it was clean."""
     if not isinstance(commit, str) or not commit:
         return "no git checkout"
     return f"{commit[:10]}, {'with uncommitted changes' if dirty else 'clean'}"

@@ -27,5 +27,5 @@ def draw_accuracy(curve: Mapping[int, float], *, title: str) -> bytes:
         axes.set_xlabel("epoch", loc="right")
         axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", metadata=NO_METADATA)
+        figure.savefig(buffer, format="svg", metadata=NO_METADATA["svg"])
     return buffer.getvalue()

@@ -34,6 +34,8 @@ Array = npt.NDArray[Any]
 Row = dict[str, Any]
 
 SPLITS = ("train", "probe", "test")
+PLACE = ("epoch", "layer", "measure", "channel", "step")
+"""What tells the rows of `diagnostics` of one run apart."""
 CALL = "c0ffee000000"
 DATA = {"name": "devanagari", "classes": 10, "train": 17000, "test": 3000, "image_shape": [1, 32, 32]}
 
@@ -149,12 +151,33 @@ def run_row(study: Study, run: Run, **outcome: Any) -> Row:
     }
 
 
-def diagnosed_rows(study: Study) -> list[Row]:
-    """The rows of `diagnostics` that a run of a study leaves: its first one's, on a few made-up images."""
-    run = runs_of(study)[0]
+@dataclass(frozen=True)
+class Diagnosed:
+    """The rows of `diagnostics` that the runs of a study leave.
+
+    Attributes:
+        rows: those of all variants, each place once.
+        of: which of them a variant has [row], by its name.
+    """
+
+    rows: list[Row]
+    of: dict[str, Array]
+
+
+def diagnosed_rows(study: Study) -> Diagnosed:
+    """What the first run of each variant leaves, on a few made-up images."""
     train_split, test = (tiny_split(40, seed=seed, size=32, classes=10) for seed in (1, 2))
-    classes = tuple("0123456789")
-    return train(run, Dataset("tiny", train_split, test, classes, ""), device=torch.device("cpu")).diagnostics
+    dataset = Dataset("tiny", train_split, test, tuple("0123456789"), "")
+    first = {run.cell.variant: run for run in reversed(runs_of(study))}
+    found: dict[str, dict[tuple[Any, ...], Row]] = {}
+    for variant, run in first.items():
+        rows = train(run, dataset, device=torch.device("cpu")).diagnostics
+        found[variant] = {tuple(row.get(name) for name in PLACE): row for row in rows}
+    every = {place: row for rows in found.values() for place, row in rows.items()}
+    return Diagnosed(
+        list(every.values()),
+        {variant: np.array([place in rows for place in every]) for variant, rows in found.items()},
+    )
 
 
 def make_up(runs: Sequence[Run], *, weights: int, failing: float, rng: np.random.Generator) -> Histories:
@@ -243,13 +266,15 @@ def _tables(
 
 
 def _diagnostics(
-    runs: Sequence[Run], made: Histories, rows: Sequence[Row], rng: np.random.Generator
+    runs: Sequence[Run], made: Histories, diagnosed: Diagnosed, rng: np.random.Generator
 ) -> tuple[Sequence[int], pa.Table]:
     """Rows of the finished runs up to the last epoch with a loss, with their numbers.
 
     The values are anything; the cosine of successive gradients alone is larger with bn.
     """
+    rows = diagnosed.rows
     measured = (made.there & np.isfinite(made.loss).all(axis=2))[:, [row["epoch"] for row in rows]]
+    measured &= np.stack([diagnosed.of[run.cell.variant] for run in runs])
     values = rng.lognormal(-1, 0.5, measured.shape)
     cosines = [i for i, row in enumerate(rows) if (row["layer"], row["measure"]) == ("conv", "cosine")]
     norm = np.array([run.settings["norm"] != "none" for run in runs])

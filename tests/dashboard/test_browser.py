@@ -90,5 +90,5 @@ def test_the_note_page_shows_question_and_means(served: Served, seen: See) -> No
     assert "24 of 24 runs" in text
     assert re.search(r"plain \(baseline\) \d\d\.\d\d % 11 1 bn \d\d\.\d\d % 12 0", text)
     (link,) = re.findall(r'href="(/artifacts/[^"]+)"', page)
-    assert "The tests stand in the report" in text
+    assert "All runs are recorded: these are the verdicts. More stands in the report" in text
     assert "Does batch normalization (BN) help a small CNN?" in words(seen(served.root + link))

@@ -11,8 +11,10 @@ import pytest
 from scipy import stats
 
 from harness.dashboard.figures import draw
+from harness.design.finding import Finding
 from harness.design.run import Run
 from harness.design.variant import Variant
+from harness.findings.contrasts import compare
 from harness.findings.frames import load_frames
 from tests.dashboard.conftest import record_small
 from tests.report.conftest import Recorded, record, small_study
@@ -82,6 +84,33 @@ def test_paired_differences_are_means_over_the_cells_of_whole_seeds(recorded: Re
     assert (band["y0"], band["y1"]) == (pytest.approx(mean - half), pytest.approx(mean + half))
 
 
+def test_findings_lie_right_of_zero_as_far_as_they_go_with_the_claim(tmp_path: Path) -> None:
+    claims = (
+        Finding(name="up", claim="it is higher", endpoint="accuracy", better="higher"),
+        Finding(name="down", claim="it is lower", endpoint="accuracy", better="lower"),
+        Finding(name="loss", claim="never measured", endpoint="validation:loss", better="lower"),
+    )
+    study = small_study(factors=(), seeds=3, findings=claims, settings={"validation": 0.2})
+    recorded = record(study, tmp_path / "small", weights=0)
+    frames = load_frames(study, recorded.folder)
+    figure = json.loads(draw(frames, compare(frames))["findings"].to_json())
+    (data,) = figure["data"]
+    found = [100 * value for value in differences(recorded).values()]
+    (mean, half), spread = interval(found), math.sqrt(stats.tvar(found))
+    assert data["y"] == ["it is higher", "it is lower"]
+    assert data["x"] == [pytest.approx(mean / spread, rel=1e-4), pytest.approx(-mean / spread, rel=1e-4)]
+    for side in ("array", "arrayminus"):
+        assert data["error_x"][side] == [pytest.approx(half / spread, rel=1e-3)] * 2
+    assert "percentage points" in data["customdata"][0]
+    assert data["customdata"][0].endswith("3 pairs")
+
+
+def test_the_curves_are_of_the_test_images_whatever_else_was_read(recorded: Recorded) -> None:
+    frames = load_frames(recorded.study, recorded.folder)
+    assert set(frames.curves["split"]) == {"train", "probe", "test"}
+    assert json.loads(draw(frames)["curves"].to_json()) == drawn(recorded)["curves"]
+
+
 def test_the_curves_are_means_over_what_every_variant_completed(recorded: Recorded) -> None:
     data: Data = drawn(recorded)["curves"]["data"]
     bad = {(row["lr"], row["dropout"], row["seed"]) for row in recorded.runs if row["status"] != "completed"}
@@ -137,8 +166,10 @@ def test_what_can_not_be_shown_yet_is_left_out(tmp_path: Path) -> None:
 
 
 def test_a_figure_is_small_enough_for_a_database(recorded: Recorded) -> None:
-    frames = load_frames(recorded.study, recorded.folder, weights=False, splits=("test",))
-    assert all(len(figure.to_json()) < 8_000 for figure in draw(frames).values())
+    frames = load_frames(recorded.study, recorded.folder)
+    figures = draw(frames, compare(frames))
+    assert "findings" in figures
+    assert all(len(figure.to_json()) < 8_000 for figure in figures.values())
 
 
 def test_nothing_that_is_stored_is_not_a_number(recorded: Recorded) -> None:

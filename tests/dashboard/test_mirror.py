@@ -77,7 +77,7 @@ def test_note_and_figures_are_there_at_the_end(tiny_study: Study, tmp_path: Path
     text = "".join(str(value) for name, value in attributes.items() if "note_str" in name)
     assert "**8 of 8 runs**: 8 completed" in text
     figures = {name.split(":")[2] for name in attributes if "plot_data" in name}
-    assert figures == {"effect-by-cell", "paired-differences", "curves"}
+    assert figures == {"findings", "effect-by-cell", "paired-differences", "curves"}
 
 
 def test_where_nothing_is_trained_nothing_is_opened(tiny_study: Study, tmp_path: Path) -> None:

@@ -265,7 +265,7 @@ class Page(HTMLParser):
         assert self._open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if "style" not in self._open:
+        if not {"style", "script"} & set(self._open):
             self.texts.append(data)
         if self._open and self._open[-1] in ("h1", "h2", "h3"):
             tag, text = self.headings[-1]
