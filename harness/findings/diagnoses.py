@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from harness.findings.paths import codes_of
 from harness.training.readings import WHOLE
@@ -58,7 +57,9 @@ def diagnosed(parts: Iterable[pa.Table]) -> pd.DataFrame:
 
 
 def _figures(part: pa.Table) -> pd.DataFrame:
-    rows = _rows(part.filter(pc.equal(part["layer"], WHOLE)))
+    layer, layers = codes_of(part["layer"])
+    whole = np.array([name == WHOLE for name in layers], dtype=bool)[layer]
+    rows = _rows(part.filter(pa.array(whole)))
     last = rows.last("displacement")
     with np.errstate(invalid="ignore"):  # the mean of nothing
         columns = {

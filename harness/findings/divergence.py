@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from harness.findings.contrasts import paired_by_seed
@@ -134,8 +135,9 @@ def _difference_in_shares(differences: pd.Series, *, cells: int) -> TestResult:
 
 def _ranks(pairs: pd.DataFrame, accuracy: str) -> TestResult:
     """Ranks within each combination, averaged by seed: a swap of a seed's variants turns its difference."""
-    ranked = []
-    for _, cell in pairs.groupby("cell"):
-        ours, theirs = worst_ranks(cell[accuracy], cell[f"{accuracy}_baseline"], better="higher")
-        ranked.append(cell[["seed"]].assign(difference=ours - theirs))
-    return sign_flip_test(pd.concat(ranked).groupby("seed")["difference"].mean())
+    sorted_pairs = pairs.sort_values("cell", kind="stable")
+    borders = np.flatnonzero(np.diff(sorted_pairs["cell"])) + 1
+    arms = (np.split(sorted_pairs[name].to_numpy(), borders) for name in (accuracy, f"{accuracy}_baseline"))
+    ranked = [np.subtract(*worst_ranks(*cell, better="higher")) for cell in zip(*arms, strict=True)]
+    differences = sorted_pairs.assign(difference=np.concatenate(ranked))
+    return sign_flip_test(differences.groupby("seed")["difference"].mean())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -20,13 +20,16 @@ from harness.design.sources import source_hash
 from harness.design.study import Study
 from harness.errors import InputError
 from harness.findings.diagnoses import CODED, DIAGNOSED, READ, diagnosed
-from harness.findings.paths import SAMPLED, codes_of, sampled_paths
+from harness.findings.paths import PATH_CODED, PATH_READ, SAMPLED, codes_of, sampled_paths
 from harness.store.ledger import Ledger, open_ledger
 from harness.store.results import Results
 from harness.store.tables import PROVENANCE, TRIALS, WEIGHTS, curves_schema, runs_schema
 
-MOST_WEIGHTS = 1 << 22
-"""Rows of sampled weights that are held, about: 200 MB."""
+MOST_WEIGHTS = 1 << 20
+"""Rows of sampled weights that are held, about: 50 MB."""
+
+CURVES = pa.schema([column for column in curves_schema(()) if column.name != "seconds"])
+"""The columns of `curves` that are held, beside further metrics of the study."""
 
 SHARED_TEXTS = ("study", "stage", "variant", "settings", "dataset", "engine", "device", "host")
 """Columns of `runs` that are categorical in a frame."""
@@ -44,7 +47,7 @@ class StudyFrames:
             the declaration's: a run may have been recorded before a factor was declared. The columns
             `SAMPLED` say how its sampled weights move, see `sampled_paths`; NaN where that is not known.
             Where a finding asks for one of `DIAGNOSED`, these are columns, too.
-        curves: a row a run, epoch and split, with variant, seed and cell.
+        curves: a row a run, epoch and split, with variant, seed and cell; without the seconds it took.
         weights: a row a run, epoch and sampled weight, with variant, seed and cell; of the first declared
             runs only, where all would be more than `MOST_WEIGHTS`.
         provenance: a row a call of the runner, the latest last.
@@ -127,14 +130,14 @@ def load_frames(
     if asked and weights:
         parts = results.parts("diagnostics", run_ids=runs["run_id"], columns=READ, coded=CODED)
         runs = runs.join(diagnosed(parts), on="run_id")
-    moved, sampled = _weights(results, ledger, runs["run_id"]) if weights else (_unmoved(), [])
+    moved = _moved(results, runs["run_id"]) if weights else _unmoved()
     return StudyFrames(
         study=study,
         ledger=ledger,
         cells=cells,
         runs=runs.join(moved, on="run_id"),
-        curves=_placed(_curves(results, runs["run_id"], splits=splits), curves_schema(()), keys),
-        weights=_placed(sampled, WEIGHTS, keys),
+        curves=_placed(_curves(results, runs["run_id"], splits=splits), CURVES, keys),
+        weights=_placed(_weights(results, ledger) if weights else (), WEIGHTS, keys),
         provenance=_frame(results.read("provenance"), PROVENANCE).sort_values("started_at"),
         trials=_trials(study, results, cells, data_sha256=ledger.data_sha256),
     )
@@ -145,30 +148,28 @@ def _keys(ledger: Ledger, cells: tuple[dict[str, Scalar], ...]) -> pd.DataFrame:
     numbers = {repr(levels): number for number, levels in enumerate(cells)}
     rows = [(run.run_id, run.cell.variant, run.seed, numbers[repr(run.cell.levels)]) for run in ledger.runs]
     keys = pd.DataFrame(sorted(rows), columns=["run_id", "variant", "seed", "cell"])
-    return keys.astype({"variant": "category"})
+    return keys.astype({"variant": "category", "seed": "int32", "cell": "int32"})
 
 
-def _curves(results: Results, run_ids: pd.Series, *, splits: Sequence[str] | None) -> list[pa.Table]:
-    parts = results.parts("curves", run_ids=run_ids, coded=("run_id", "split"))
-    if splits is None:
-        return list(parts)
-    return [part.filter(pc.is_in(part["split"], pa.array(splits))) for part in parts]
+def _curves(results: Results, run_ids: pd.Series, *, splits: Sequence[str] | None) -> Iterator[pa.Table]:
+    for part in results.parts("curves", run_ids=run_ids, coded=("run_id", "split")):
+        rows = part.drop_columns("seconds")
+        yield rows if splits is None else rows.filter(pc.is_in(rows["split"], pa.array(splits)))
 
 
-def _weights(results: Results, ledger: Ledger, run_ids: pd.Series) -> tuple[pd.DataFrame, list[pa.Table]]:
-    """How the sampled weights of each run move, and the rows of the first runs.
+def _moved(results: Results, run_ids: pd.Series) -> pd.DataFrame:
+    """How the sampled weights of each run move: file by file, for 100,000 runs have 161 million rows."""
+    parts = results.parts("weights", run_ids=run_ids, columns=PATH_READ, coded=PATH_CODED)
+    return pd.concat([_unmoved(), *map(sampled_paths, parts)])
 
-    All rows are too many to be held where a study is large: 161 million at 100,000 runs.
-    """
+
+def _weights(results: Results, ledger: Ledger) -> Iterator[pa.Table]:
+    """The sampled weights of the first runs: all rows are too many to be held where a study is large."""
     firsts = [run for run in ledger.runs if run.seed == 0]
     rows_of_a_run = max((run.epochs + 1) * max(1, run.settings["sampled_weights"]) for run in firsts)
     many = max(len({run.cell.variant for run in firsts}), MOST_WEIGHTS // rows_of_a_run)
-    kept = pa.array([run.run_id for run in ledger.runs[:many]])
-    moved, rows = [_unmoved()], []
-    for part in results.parts("weights", run_ids=run_ids, coded=("run_id", "layer", "index")):
-        moved.append(sampled_paths(part))
-        rows.append(part.filter(pc.is_in(part["run_id"], kept)))
-    return pd.concat(moved), rows
+    kept = [run.run_id for run in ledger.runs[:many] if run.run_id in ledger.status]
+    return results.parts("weights", run_ids=kept, coded=PATH_CODED)
 
 
 def _unmoved() -> pd.DataFrame:
@@ -176,17 +177,25 @@ def _unmoved() -> pd.DataFrame:
     return pd.DataFrame(columns=list(SAMPLED), index=pd.Index([], dtype=str), dtype=float)
 
 
-def _placed(parts: Sequence[pa.Table], schema: pa.Schema, keys: pd.DataFrame) -> pd.DataFrame:
-    """The rows of some runs, by run_id, with variant, seed and cell; columns of texts are categorical."""
-    table = pa.concat_tables(parts or [schema.empty_table()], promote_options="permissive")
+def _placed(parts: Iterable[pa.Table], schema: pa.Schema, keys: pd.DataFrame) -> pd.DataFrame:
+    """The rows of some runs, by run_id, with variant, seed and cell; columns of texts are categorical.
+
+    Arrow's memory of a column goes when the column is in the frame.
+    """
+    # Copies: columns as read lie scattered among buffers that go, and hold on to 200 MB at 100,000 runs.
+    compact = [part.unify_dictionaries().combine_chunks() for part in parts]
+    table = pa.concat_tables(compact or [schema.empty_table()], promote_options="permissive")
+    del compact
     codes, ids = codes_of(table["run_id"])
-    run = pd.Index(keys["run_id"]).get_indexer(pd.Index(ids))[codes]
+    run = pd.Index(keys["run_id"]).get_indexer(pd.Index(ids)).astype(np.int32)[codes]
     order = np.argsort(run, kind="stable")
     run = run[order]
     columns: dict[str, Any] = {"run_id": pd.Categorical.from_codes(run, pd.Index(keys["run_id"]))}
     for name in table.column_names[1:]:
-        texts = pa.types.is_dictionary(table.schema.field(name).type)
-        columns[name] = (_categorical(table[name]) if texts else table[name].to_pandas().array).take(order)
+        texts = pa.types.is_dictionary(table[name].type)
+        values = _categorical(table[name]) if texts else table[name].to_pandas().array
+        table = table.drop_columns(name)
+        columns[name] = values.take(order)
     columns |= {name: keys[name].array.take(run) for name in ("variant", "seed", "cell")}
     return pd.DataFrame(columns, copy=False)
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -12,9 +9,14 @@ import pyarrow as pa
 
 Numbers = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int32]
 
 SAMPLED = ("turning", "pair_tortuosity", "pair_cosine")
 """What is known of the sampled weights, one number a run each."""
+
+PATH_READ = ["run_id", "epoch", "layer", "index", "value", "sampled"]
+PATH_CODED = ("run_id", "layer", "index")
+"""The columns of `weights` that they are made of, and those of them that are best read as codes."""
 
 
 def sampled_paths(rows: pa.Table) -> pd.DataFrame:
@@ -46,55 +48,41 @@ def sampled_paths(rows: pa.Table) -> pd.DataFrame:
     place, places = _ranks(drawn["index"])
     weight = (run.astype(np.int64) * layers + layer) * places + place
     order = np.lexsort((drawn["epoch"].to_numpy(), weight))
-    walks = _Walks(weight[order], run[order], drawn["value"].to_numpy()[order])
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # infinite weights, empty means
-        columns = (walks.turning(len(ids)), *walks.pairs(len(ids)))
+        columns = _means(weight[order], run[order], drawn["value"].to_numpy()[order], runs=len(ids))
     here = np.bincount(run, minlength=len(ids)) > 0  # a file's codes name attempts, too, that count no more
     return pd.DataFrame(dict(zip(SAMPLED, columns, strict=True)), index=ids)[here]
 
 
-@dataclass(frozen=True)
-class _Walks:
-    """Values of weights, one path after the other.
+def _means(weight: Integers, run: Codes, value: Numbers, *, runs: int) -> tuple[Numbers, ...]:
+    """What stands in the columns `SAMPLED` [run].
 
-    Attributes:
+    Args:
         weight: [row], rising; equal on the rows of a path.
         run: [row], rising.
         value: [row], by epoch within a path.
+        runs: how many.
     """
-
-    weight: Integers
-    run: npt.NDArray[np.int32]
-    value: Numbers
-
-    def turning(self, runs: int) -> Numbers:
-        """Share of successive updates that turn back, of each run."""
-        updates = np.sign(np.diff(self.value))
-        before, after = updates[:-1], updates[1:]
-        counted = (self.weight[2:] == self.weight[:-2]) & ~np.isnan(before)
-        return _means(self.run[2:], before * after < 0, of=counted, runs=runs)
-
-    def pairs(self, runs: int) -> tuple[Numbers, Numbers]:
-        """Tortuosity and cosine of successive updates, of each run."""
-        starts = np.flatnonzero(np.r_[True, np.diff(self.weight) != 0][: len(self.weight)])
-        sizes, run = np.diff(np.r_[starts, len(self.weight)]), self.run[starts]
-        partner = _next_in_run(run)
-        # One weight alone is no pair; the weights of a run were recorded in the same epochs.
-        fit = (partner != np.arange(len(run))) & (sizes[partner] == sizes)
-        totals = np.zeros((4, runs))
-        for size in np.unique(sizes[fit]):  # runs that diverged are shorter
-            alike = np.flatnonzero(sizes == size)
-            values = self.value[starts[alike][:, None] + np.arange(size)]
-            first = np.flatnonzero(fit[alike])
-            second = np.searchsorted(alike, partner[alike[first]])
-            of = run[alike[first]]
-            for total, figures in zip(totals, _figures(values, first, second), strict=True):
-                total += np.bincount(of, weights=figures, minlength=runs)
-        forward, paths, cosines, angles = totals
-        return np.where(forward > 0, paths / forward, np.nan), cosines / angles
+    starts = np.flatnonzero(np.r_[True, np.diff(weight) != 0][: len(weight)])
+    sizes, run = np.diff(np.r_[starts, len(weight)]), run[starts]
+    partner = _next_in_run(run)
+    # One weight alone is no pair; the weights of a run were recorded in the same epochs.
+    fit = (partner != np.arange(len(run))) & (sizes[partner] == sizes)
+    totals = np.zeros((6, runs))
+    for size in np.unique(sizes):  # runs that diverged are shorter
+        alike = np.flatnonzero(sizes == size)
+        values = value[starts[alike][:, None] + np.arange(size)]
+        first = np.flatnonzero(fit[alike])
+        second = np.searchsorted(alike, partner[alike[first]])
+        for total, counts in zip(totals[:2], _turns(values), strict=True):
+            total += np.bincount(run[alike], weights=counts, minlength=runs)
+        for total, figures in zip(totals[2:], _pairs(values, first, second), strict=True):
+            total += np.bincount(run[alike[first]], weights=figures, minlength=runs)
+    turned, counted, forward, paths, cosines, angles = totals
+    return turned / counted, np.where(forward > 0, paths / forward, np.nan), cosines / angles
 
 
-def _next_in_run(run: npt.NDArray[np.int32]) -> Integers:
+def _next_in_run(run: Codes) -> Integers:
     """For each of some weights the place of the next of its run, for the last that of the first [weight]."""
     partner = np.arange(len(run)) + 1
     firsts = np.flatnonzero(np.r_[True, np.diff(run) != 0][: len(run)])
@@ -102,7 +90,18 @@ def _next_in_run(run: npt.NDArray[np.int32]) -> Integers:
     return partner
 
 
-def _figures(
+def _turns(values: Numbers) -> tuple[Integers, Integers]:
+    """How many updates of each weight turn back, and of how many.
+
+    Args:
+        values: of weights [weight, epoch].
+    """
+    signs = np.sign(np.diff(values, axis=1))
+    before, after = signs[:, :-1], signs[:, 1:]
+    return np.count_nonzero(before * after < 0, axis=1), np.count_nonzero(~np.isnan(before), axis=1)
+
+
+def _pairs(
     values: Numbers, first: Integers, second: Integers
 ) -> tuple[Numbers, npt.NDArray[np.bool_], Numbers, Integers]:
     """Distance over length of the path of each pair, and whether it has a length; cosines and their number.
@@ -113,25 +112,18 @@ def _figures(
         second: the second [pair].
     """
     updates, between = np.diff(values, axis=1), values[:, -1] - values[:, 0]
-    u, v = updates[first], updates[second]
-    steps = np.sqrt(u * u + v * v)
+    squares, ahead = updates * updates, updates[:, 1:] * updates[:, :-1]
+    steps = np.sqrt(squares[first] + squares[second])
     length, distance = steps.sum(axis=1), np.hypot(between[first], between[second])
-    products = u[:, 1:] * u[:, :-1] + v[:, 1:] * v[:, :-1]
+    products = ahead[first] + ahead[second]
     sizes = steps[:, 1:] * steps[:, :-1]
     moved = sizes > 0
     cosines = np.where(moved, products / sizes, 0.0).sum(axis=1)
-    return np.where(length > 0, distance / length, 0.0), length > 0, cosines, moved.sum(axis=1)
+    angles = np.count_nonzero(moved, axis=1)
+    return np.where(length > 0, distance / length, 0.0), length > 0, cosines, angles
 
 
-def _means(
-    run: npt.NDArray[np.int32], values: npt.NDArray[Any], *, of: npt.NDArray[np.bool_], runs: int
-) -> Numbers:
-    """The mean of some of the values in each run; NaN where there are none."""
-    sums = np.bincount(run[of], weights=values[of], minlength=runs)
-    return sums / np.bincount(run[of], minlength=runs)
-
-
-def codes_of(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int32], list[str]]:
+def codes_of(column: pa.ChunkedArray) -> tuple[Codes, list[str]]:
     """A column of texts as numbers, and the texts that these stand for."""
     whole = column.dictionary_encode().unify_dictionaries().combine_chunks()
     return whole.indices.to_numpy(), whole.dictionary.to_pylist()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -92,16 +94,23 @@ def _means_over_cells(curves: pd.DataFrame, chosen: pd.Series) -> pd.DataFrame:
     """
     run = curves["run_id"].cat
     inside = run.categories.isin(chosen)[run.codes]
-    key, values = np.zeros(len(curves), dtype=np.int64), []
-    for name in KEYS:
-        codes, of = pd.factorize(curves[name])
-        key = key * len(of) + codes
-        values.append(np.asarray(of))
+    key, values = _numbered([curves[name][inside] for name in KEYS])
     rows = pd.DataFrame({name: curves[name].to_numpy()[inside] for name in MEASURES}, copy=False)
-    means = rows.groupby(key[inside], sort=False).mean()
+    means = rows.groupby(key, sort=False).mean()
     places = np.unravel_index(means.index.to_numpy(), [max(1, len(of)) for of in values])
     keys = {name: of[place] for name, of, place in zip(KEYS, values, places, strict=True)}
     return pd.DataFrame({**keys, **means}).astype({"variant": str, "split": str}).reset_index(drop=True)
+
+
+def _numbered(columns: list[pd.Series]) -> tuple[npt.NDArray[np.int64], list[npt.NDArray[Any]]]:
+    """A number for each row, the same where all columns are the same; and the values of its digits."""
+    number, values = np.zeros(len(columns[0]), dtype=np.int64), []
+    for column in columns:
+        codes, of = pd.factorize(column)
+        number *= len(of)
+        number += codes
+        values.append(np.asarray(of))
+    return number, values
 
 
 def _ranked(column: pd.Series, names: list[str]) -> pd.Series:

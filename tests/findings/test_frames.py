@@ -128,7 +128,7 @@ def test_the_calls_of_the_runner_stand_in_the_order_of_their_start(
 def test_tables_that_were_never_written_have_their_columns_and_no_rows(frames_of: FramesOf) -> None:
     frames = frames_of(STUDY, lambda _: {"status": "failed"})
     for table, columns in (
-        (frames.curves, {"run_id", "epoch", "split", "loss", "accuracy", "seconds"}),
+        (frames.curves, {"run_id", "epoch", "split", "loss", "accuracy"}),
         (frames.weights, {"run_id", "epoch", "layer", "index", "value", "gradient", "sampled"}),
     ):
         assert len(table) == 0
@@ -157,12 +157,13 @@ def test_results_of_other_settings_are_no_results_but_are_counted(
     assert "5 runs of other settings, epochs or data lie there" in caught.value.received
 
 
+@pytest.mark.parametrize("damaged", ["weights", "curves"])
 def test_a_damaged_table_is_told_and_the_next_call_does_without_its_runs(
-    frames_of: FramesOf, runs_of: RunsOf, tmp_path: Path
+    frames_of: FramesOf, runs_of: RunsOf, tmp_path: Path, damaged: str
 ) -> None:
     whole = frames_of(STUDY, fine)
     lost = runs_of(STUDY)[3].run_id
-    bad = tmp_path / "grid" / "weights" / f"{lost}.1.parquet"
+    bad = tmp_path / "grid" / damaged / f"{lost}.1.parquet"
     content = bytearray(bad.read_bytes())
     content[40] ^= 1  # in a page, which only reading tells
     bad.write_bytes(content)

@@ -182,6 +182,12 @@ def test_weights_that_became_infinite_give_no_warning() -> None:
     assert 0 <= sampled_paths(table_of(rows))["turning"]["a"] <= 1
 
 
+def test_an_update_after_one_without_a_direction_is_not_counted() -> None:
+    """The updates are -1, infinity, infinity less itself, -infinity: of two that are counted one turns."""
+    rows = rows_of("a", "conv1.weight", "0", [1.0, 0.0, math.inf, math.inf, 0.0])
+    assert sampled_paths(table_of(rows))["turning"].tolist() == [1 / 2]
+
+
 def test_weights_that_are_watched_by_name_do_not_count() -> None:
     steady, zigzag = [0.0, 1.0, 2.0, 3.0], [0.0, 1.0, 0.0, 1.0]
     rows = rows_of("a", "conv1.weight", "0", steady) + rows_of(

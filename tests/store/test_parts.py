@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from harness.design.run import Run
 from harness.design.study import Study
 from harness.errors import StoreError
 from harness.store import shelf
+from harness.store.parts import ahead
 from harness.store.results import Results
 from harness.store.shelf import Shelf
 
@@ -157,3 +160,33 @@ def test_a_shelf_that_loses_a_member_for_good_is_told_as_unsteady(
     with pytest.raises(StoreError) as caught:
         list(parts)
     assert "change faster than they can be read" in caught.value.received
+
+
+def test_the_next_part_alone_is_read_while_the_caller_works() -> None:
+    begun, second = [], threading.Event()
+
+    def numbered() -> Iterator[pa.Table]:
+        for number in range(4):
+            begun.append(number)
+            if number == 1:
+                second.set()
+            yield pa.table({"number": [number]})
+
+    parts = ahead(numbered())
+    found = [next(parts)]
+    assert second.wait(timeout=30)
+    time.sleep(0.05)  # so that a third would be begun, too
+    assert begun == [0, 1]
+    found += parts
+    assert [part["number"].to_pylist() for part in found] == [[0], [1], [2], [3]]
+
+
+def test_an_error_in_reading_ahead_comes_after_the_parts_before_it() -> None:
+    def failing() -> Iterator[pa.Table]:
+        yield pa.table({"number": [0]})
+        raise OSError("the disk refuses")
+
+    parts = ahead(failing())
+    assert next(parts)["number"].to_pylist() == [0]
+    with pytest.raises(OSError, match="the disk refuses"):
+        next(parts)

@@ -97,6 +97,19 @@ def test_what_is_joined_reads_as_it_did(rows: Shelf) -> None:
     assert found["name"].to_pylist() == [name for name in wanted for _ in range(counts.get(name, 0))]
 
 
+def test_members_of_joined_and_of_single_files_are_read_in_the_order_asked_for(rows: Shelf) -> None:
+    counts = put(rows, names(range(0, 20, 2)))
+    rows.join()
+    counts |= put(rows, names(range(1, 20, 2)))
+    assert len(files(rows)) == 11
+    for wanted in (sorted(counts), sorted(counts)[::-1], sorted(counts)[4:9]):
+        found = rows.read(lambda _, wanted=wanted: wanted)  # type: ignore[misc]
+        assert found is not None
+        assert list(zip(found["name"].to_pylist(), found["number"].to_pylist(), strict=True)) == [
+            (name, number) for name in wanted for number in range(counts[name])
+        ]
+
+
 def test_one_member_alone_keeps_its_file_and_an_empty_shelf_stays_empty(rows: Shelf) -> None:
     assert rows.join() == []
     assert not rows.folder.exists()
