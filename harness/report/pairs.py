@@ -16,7 +16,7 @@ from harness.report.palette import MUTED, PAPER, TEXT, Palette
 from harness.report.panels import Panel, Picture
 from harness.report.words import INTERVAL, count, effect, limits, listed, sentence, unit_of
 
-LETTERS = 48
+LETTERS = 50
 """As many stand side by side in a heading."""
 
 

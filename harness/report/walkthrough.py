@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harness.design.study import Study
 from harness.models.example import AGAIN, RANGES, SCALE, SEED, SHIFT, Channel, Map, Walkthrough
+from harness.report.axes import plain
 
 Cell = str | tuple[tuple[str, ...], ...]
 """A text, or the values of a channel of an image, row by row."""
@@ -61,9 +62,10 @@ def steps(walk: Walkthrough) -> Iterator[Step]:
     yield _scaled(walk)
     yield _running(walk)
     yield _evaluated(walk)
+    apart = plain(float(f"{walk.apart:.0e}"))  # one digit of rounding says it
     yield Step("Agreement", (Passage(
         "All of this is computed live by ReferenceBatchNorm2d (harness/models/batchnorm.py), in double "
-        f"precision. torch.nn.BatchNorm2d gives the same: the largest difference is {walk.apart:.0e}."
+        f"precision. torch.nn.BatchNorm2d gives the same: the largest difference is {apart}."
     ),))  # fmt: skip
 
 
