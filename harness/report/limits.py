@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -41,6 +42,7 @@ def find_limits(frames: StudyFrames, contrasts: list[Contrast]) -> list[Limit]:
         *_by_status(frames),
         *_embedded(frames),
         *_mixed(frames),
+        *_machines(frames),
         *_source(frames),
         *_foreign(frames),
     ]
@@ -183,6 +185,25 @@ def _mixed(frames: StudyFrames) -> Iterator[Limit]:
                 f"In {mixed:,} of {count(len(kinds), 'pair')} the variants ran on different {what}s "
                 f"({names}): a part of their difference may come from there.",
             )
+
+
+def _machines(frames: StudyFrames) -> Iterator[Limit]:
+    """Pairs whose runs were trained on different processors, as in merged folders or on a cluster."""
+    kinds = frames.calls.set_index("call_id")["hardware"].map(_processor)
+    trained = frames.runs.assign(kind=frames.runs["call_id"].map(kinds))
+    pairs = trained.groupby(["cell", "seed"])["kind"].nunique()
+    mixed = int((pairs > 1).sum())
+    if mixed:
+        yield Limit(
+            "Mixed hardware",
+            f"In {mixed:,} of {count(len(pairs), 'pair')} the variants ran on different processors "
+            f"({listed(sorted(kinds.unique()))}), whose sums may differ in their last digits.",
+        )
+
+
+def _processor(hardware: str) -> str:
+    facts = json.loads(hardware)
+    return ", ".join(facts["gpus"]) or str(facts["cpu"])
 
 
 def _source(frames: StudyFrames) -> Iterator[Limit]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,22 @@ def test_pairs_on_two_devices_or_engines_are_counted(
     assert (
         f"In 1 of 8 pairs the variants ran on different {column}s"
         in limits_of(study, tmp_path)[f"Mixed {column}s"]
+    )
+
+
+def test_pairs_on_two_kinds_of_processor_are_counted(report_parts: Any, tmp_path: Path) -> None:
+    study = report_parts.small_study(factors=())
+    report_parts.record(study, tmp_path)
+    other = {"call_id": "other", "hardware": json.dumps({"device": "cpu", "gpus": [], "cpu": "Xeon"})}
+    report_parts.record(
+        study,
+        tmp_path,
+        statuses=lambda run: "completed" if (run.cell.variant, run.seed) == ("bn", 2) else "missing",
+        changes={"call_id": "other"},
+        call=other,
+    )
+    assert limits_of(study, tmp_path)["Mixed hardware"].startswith(
+        "In 1 of 8 pairs the variants ran on different processors (AMD EPYC 9R14 and Xeon)"
     )
 
 
