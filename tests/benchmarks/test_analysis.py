@@ -64,6 +64,8 @@ CURVE = 31 + 31 + 30
 
 def test_analysing_1440_runs(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
     """At most 5 s of one core and 1 GB, the start of Python included."""
+    if benchmark.disabled:
+        pytest.skip("a matter of `nox -s bench`")
     with recorded(FACTORIAL, tmp_path / "factorial") as folder:
         costs = benchmark_program(benchmark, ANALYSIS, [str(FACTORIAL), str(folder)], rounds=3)
     assert costs.said == ["supported", "supported", "10", "3", "36", "2", "1", f"{2 * 20 * CURVE}", "2"]

@@ -90,7 +90,7 @@ def rows_on_disk(results: str, table: str) -> Counter[tuple[Any, ...]]:
 
 @pytest.mark.parametrize(
     "kills",
-    [3, pytest.param(200, marks=pytest.mark.faults)],
+    [2, pytest.param(200, marks=pytest.mark.faults)],
 )
 def test_a_study_killed_at_random_moments_equals_an_undisturbed_one(kills: int, project: Path) -> None:
     seeds, done = survive(kills, random.Random(kills))

@@ -55,6 +55,11 @@ def test_auto_takes_the_faster_engine_and_says_both_figures() -> None:
     assert slow.asked == fast.asked == [("solo", "fused")]
 
 
+def test_auto_takes_packs_only_where_they_are_faster_by_more_than_a_measurement_errs() -> None:
+    assert choose(FIT, Measure(Gauge(32, {1: 1090.0}, solo=1000.0))).engine == "solo"
+    assert choose(FIT, Measure(Gauge(32, {1: 1110.0}, solo=1000.0))).engine == "fused"
+
+
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 @pytest.mark.parametrize("far", [False, True])
 def test_auto_stays_with_the_engine_of_the_finished_runs(device: str, far: bool) -> None:
