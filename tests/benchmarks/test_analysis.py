@@ -1,9 +1,9 @@
 """How quickly a study is analysed and its report written; `nox -s bench` prints the table.
 
 Every run has the rows that a real one leaves. A core of an AMD EPYC, with other work beside, analyses 1,440
-runs in 4.1 s and 0.4 GB, of which 1.3 s start Python and import; 100,000 runs in 50 s and 1.4 GB (1,000 seeds)
-or 58 s and 1.5 GB (2,500 combinations of levels). The whole report of these takes 57 and 59 s and 2.1 GB, on
-the clock less, since a thread of its own reads ahead.
+runs in 4.1 s and 0.4 GB, of which 1.3 s start Python and import; 100,000 runs in 50 s and 1.4 GB (1,000
+seeds) or 58 s and 1.5 GB (2,500 combinations of levels). The whole report of these takes 57 and 59 s and
+2.1 GB, on the clock less, since a thread of its own reads ahead.
 """
 
 from __future__ import annotations
