@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from harness.design.resolution import ALPHA
 from harness.findings.best import Best
 from harness.findings.frames import StudyFrames
+from harness.report.pairs import pair_rows
 from harness.report.palette import PAPER, TEXT, Palette
 from harness.report.panels import Panel, Picture
 from harness.report.words import (
@@ -21,6 +22,7 @@ from harness.report.words import (
     count,
     effect,
     level,
+    levels_in_words,
     limits,
     listed,
     p_statement,
@@ -101,7 +103,7 @@ def describe_best(found: Sequence[Best], *, frames: StudyFrames, palette: Palett
 
 def in_words(frames: StudyFrames, cell: int) -> str:
     """A combination of levels, broken between factors only: lr = 0.1, dropout = 0.5."""
-    return ", ".join(f"{name}\xa0=\xa0{value}" for name, value in frames.cells[cell].items())
+    return levels_in_words(frames.cells[cell], sign="\xa0=\xa0")
 
 
 def _introduction(one: Best, frames: StudyFrames) -> Iterator[str]:
@@ -186,11 +188,8 @@ def _picture(found: Sequence[Best], palette: Palette) -> Picture | None:
         f"Difference in test accuracy, each variant at its best combination minus {baseline} at its own. "
         f"Small dots: {_dots(shown)}; the diamond is the mean, its bar the {INTERVAL}."
     )
-    data = pd.concat([one.pairs.reset_index().assign(variant_name=one.variant) for one in shown])
-    data = data.rename(columns={"variant": "variant_value", "baseline": "baseline_value"})
-    data = data.rename(columns={"variant_name": "variant"})
-    order = ["variant", "seed", "baseline_value", "variant_value", "difference"]
-    return Picture("best", (panel,), caption, data[order].reset_index(drop=True))
+    data = pd.concat([pair_rows(one.pairs, variant=one.variant) for one in shown], ignore_index=True)
+    return Picture("best", (panel,), caption, data)
 
 
 def _dots(shown: Sequence[Best]) -> str:

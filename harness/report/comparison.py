@@ -27,7 +27,7 @@ from harness.report.entries import Entry
 from harness.report.pairs import pairs_picture
 from harness.report.palette import BASELINE, OTHERS, Ink, Palette
 from harness.report.panels import Picture
-from harness.report.words import NOTHING
+from harness.report.words import NOTHING, levels_in_words
 from harness.store.tables import FINISHED
 
 MOST_UNMATCHED = 100
@@ -184,7 +184,7 @@ def _of(curves: Curves, variant: str, name: str) -> Curves:
 
 
 def _unmatched(matches: pd.DataFrame, sides: Sides) -> list[Unmatched]:
-    cells = [", ".join(f"{name} = {level}" for name, level in levels.items()) for levels in sides[0].cells]
+    cells = [levels_in_words(levels) for levels in sides[0].cells]
     return [
         Unmatched(
             variant=row["variant"],

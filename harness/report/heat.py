@@ -17,7 +17,7 @@ from harness.report.hues import Hues, draw_hues, hues_of
 from harness.report.maps import Map, Side, Square, paint_map
 from harness.report.palette import Palette
 from harness.report.panels import Panel, Picture
-from harness.report.words import count, decimals_of, listed, signed, unit_of
+from harness.report.words import count, decimals_of, levels_in_words, listed, signed, unit_of
 from harness.stats.results import Interval
 
 UNIT = unit_of("accuracy")
@@ -175,7 +175,7 @@ class _Figure:
 
     def _panel(self, number: object, rows: pd.DataFrame, palette: Palette) -> Panel:
         levels = self.cells[int(rows["cell"].iloc[0])]
-        words = ", ".join(f"{factor.name} = {levels[factor.name]}" for factor in self.layout.panels)
+        words = levels_in_words({factor.name: levels[factor.name] for factor in self.layout.panels})
         one = self._map(rows)
         return Panel(
             f"{self.name}-{number}",

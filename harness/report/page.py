@@ -38,6 +38,7 @@ from harness.report.roll import Roll, call_roll
 from harness.report.tuned import Tuned, tell_tuning
 from harness.report.verdicts import Card, Evidence, answers, by_variant, make_card, make_evidence
 from harness.report.walkthrough import Step, steps
+from harness.report.words import levels_in_words
 
 TEMPLATES = Path(__file__).parent / "templates"
 ASSETS = Path(__file__).parent / "assets"
@@ -94,7 +95,7 @@ def compose(found: Analysis, *, words: Sequence[str], walkthrough: Walkthrough |
     cell, seed = found.shown
     channels = found.channels if walkthrough else None
     surface = landscape is not None and FIGURE_8 in landscape.names
-    paths, levels = trace_paths(frames, cell=cell, seed=seed), _in_words(frames.cells[cell])
+    paths, levels = trace_paths(frames, cell=cell, seed=seed), levels_in_words(frames.cells[cell])
     return Report(
         study=study,
         answers=answers(contrasts),
@@ -194,8 +195,3 @@ def _asset(name: str) -> str:
 def _variables(palette: Palette, mode: str) -> Markup:
     """The palette as CSS variables; its names and colours are the harness's own."""
     return Markup("".join(f"--{ink.name}:{getattr(ink, mode)};" for ink in palette.inks))
-
-
-def _in_words(levels: Mapping[str, object]) -> str:
-    """A combination of levels: lr = 0.01, dropout = 0.0."""
-    return ", ".join(f"{name} = {level}" for name, level in levels.items())

@@ -39,16 +39,22 @@ def pairs_picture(contrasts: list[Contrast], *, palette: Palette) -> Picture | N
 
 def _data(contrasts: list[Contrast]) -> pd.DataFrame:
     """A row a pair, as the endpoint is defined: a logarithm is a logarithm here."""
+    rows = [pair_rows(contrast.pairs, variant=contrast.variant) for contrast in contrasts]
+    whole = pd.concat([own for own in rows if len(own)], ignore_index=True)
+    whole.insert(0, "endpoint", contrasts[0].finding.endpoint)
+    return whole
+
+
+def pair_rows(pairs: pd.DataFrame, *, variant: str) -> pd.DataFrame:
+    """A row a pair: columns variant, seed, baseline_value, variant_value, difference.
+
+    Args:
+        pairs: index seed; columns baseline, variant, difference.
+        variant: its name.
+    """
     names = {"baseline": "baseline_value", "variant": "variant_value"}
-    rows = [
-        contrast.pairs.rename(columns=names)
-        .rename_axis("seed")
-        .reset_index()
-        .assign(endpoint=contrast.finding.endpoint, variant=contrast.variant)
-        for contrast in contrasts
-        if len(contrast.pairs)
-    ]
-    return pd.concat(rows, ignore_index=True)[["endpoint", "variant", "seed", *names.values(), "difference"]]
+    rows = pairs.rename(columns=names).rename_axis("seed").reset_index().assign(variant=variant)
+    return rows[["variant", "seed", *names.values(), "difference"]]
 
 
 def statement(contrast: Contrast) -> str:

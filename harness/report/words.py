@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -110,6 +110,11 @@ def p_value(p: float) -> str:
     while (round(p, decimals) < ALPHA) != (p < ALPHA):
         decimals += 1
     return f"{p:.{decimals}f}"
+
+
+def levels_in_words(levels: Mapping[str, object], *, sign: str = " = ") -> str:
+    """A combination of levels: lr = 0.01, dropout = 0.0; empty without factors."""
+    return ", ".join(f"{name}{sign}{level}" for name, level in levels.items())
 
 
 def p_statement(p: float, *, name: str = "p") -> str:
