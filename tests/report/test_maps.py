@@ -27,17 +27,20 @@ def a_map(squares: list[Square], *, rows: int, columns: int) -> Map:
     return Map(tuple(squares), across, down, HUES, decimals=1, tested=True)
 
 
-def shapes(one: Map, colour: str) -> list[Corners]:
-    """The closed polygons of a colour, in units of the drawing."""
-    panel = Panel(
+def svg_of(one: Map) -> str:
+    return Panel(
         "map",
         title="",
         paint=lambda axes: paint_map(axes, one, title="a map"),
         palette=palette_of(STUDY),
         height=one.height,
         left=one.left,
-    )
-    paths = re.findall(r"<path[^>]*>", panel.svg)
+    ).svg
+
+
+def shapes(one: Map, colour: str) -> list[Corners]:
+    """The closed polygons of a colour, in units of the drawing."""
+    paths = re.findall(r"<path[^>]*>", svg_of(one))
     drawn = " ".join(re.findall(r' d="([^"]*)"', "".join(path for path in paths if f"fill:{colour}" in path)))
     parts = [re.findall(r"([\d.]+) ([\d.]+)", part) for part in drawn.split("M") if part.strip()]
     return [[(float(x), float(y)) for x, y in part] for part in parts]
@@ -114,15 +117,7 @@ def test_numbers_and_counts_are_written_where_they_fit(
 
 def test_few_labels_stand_at_many_levels() -> None:
     one = striped(100, 60)
-    panel = Panel(
-        "map",
-        title="",
-        paint=lambda axes: paint_map(axes, one, title="a map"),
-        palette=palette_of(STUDY),
-        height=one.height,
-        left=one.left,
-    )
-    places = re.findall(r'x="([\d.]+)" y="([\d.]+)"[^>]*>(\d+)</text>', panel.svg)
+    places = re.findall(r'x="([\d.]+)" y="([\d.]+)"[^>]*>(\d+)</text>', svg_of(one))
     rows = sorted(float(y) for x, y, _ in places if float(x) < one.left)
     columns = sorted(float(x) for x, _, _ in places if float(x) > one.left)
     assert min(b - a for a, b in itertools.pairwise(rows)) >= 12
