@@ -114,7 +114,7 @@ def _reported(
         out=out_dir,
         data_dir=data_dir,
         words=words,
-        walkthrough=_worked_through() if has_batch_norm(study) else None,
+        walkthrough=_worked_through if has_batch_norm(study) else None,
         figures=figures,
     )
 

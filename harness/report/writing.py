@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.design.study import Study
@@ -22,7 +22,7 @@ def write_report(
     out: Path,
     data_dir: Path | None = None,
     words: Sequence[str] = (),
-    walkthrough: Walkthrough | None = None,
+    walkthrough: Callable[[], Walkthrough] | None = None,
     figures: Path | None = None,
 ) -> Path:
     """Write the report of what is recorded so far: one HTML file that asks no server for anything.
@@ -36,7 +36,8 @@ def write_report(
         data_dir: where the user keeps data.
         words: the study as the user names it on the command line, with `--set` and `--seeds` as given, for
             the commands that the report prints; the study's name unless given.
-        walkthrough: the worked example of batch normalisation; its section is left out unless given.
+        walkthrough: works the example of batch normalisation, after the analysis, for it takes torch; its
+            section is left out unless given.
         figures: a folder for the figures as files of their own; none unless given.
 
     Returns:
@@ -47,7 +48,7 @@ def write_report(
         StoreError: a table is damaged, or the report can't be written.
     """
     found = analyse(study, results, data_dir=data_dir)
-    report = compose(found, words=words or (study.name,), walkthrough=walkthrough)
+    report = compose(found, words=words or (study.name,), walkthrough=walkthrough() if walkthrough else None)
     _write(path := out / f"{study.name}.html", render(report))
     if figures:
         save_figures(pictures(report), figures, palette=report.palette)

@@ -82,7 +82,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
 def report(recorded: Recorded, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its report, with the worked example."""
     out = tmp_path_factory.mktemp("reports")
-    return write_report(recorded.study, results=recorded.folder, out=out, walkthrough=walk_through())
+    return write_report(recorded.study, results=recorded.folder, out=out, walkthrough=walk_through)
 
 
 @pytest.fixture(scope="module")

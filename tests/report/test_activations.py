@@ -138,7 +138,7 @@ def measured(run: Run) -> list[Row]:
 def test_the_page_shows_them_below_the_worked_example(tmp_path: Path) -> None:
     study = small_study(factors=(), seeds=2, findings=ONE)
     recorded = record(study, tmp_path / "small", readings=measured)
-    path = write_report(study, results=recorded.folder, out=tmp_path, walkthrough=walk_through())
+    path = write_report(study, results=recorded.folder, out=tmp_path, walkthrough=walk_through)
     page = Page(path)
     assert ("h3", "In this study's own networks") in page.headings
     assert "In bn after epoch 4, what goes into norm1 has channel means from 1.50 to 1.50" in page.text

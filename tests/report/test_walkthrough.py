@@ -34,7 +34,7 @@ def page(walk: Walkthrough, tmp_path_factory: pytest.TempPathFactory) -> Page:
     """A report with the worked example."""
     folder = tmp_path_factory.mktemp("walk")
     recorded = record(small_study(factors=(), seeds=2, findings=ONE), folder / "small")
-    return Page(write_report(recorded.study, results=recorded.folder, out=folder, walkthrough=walk))
+    return Page(write_report(recorded.study, results=recorded.folder, out=folder, walkthrough=lambda: walk))
 
 
 def section_of(page: Page) -> str:
