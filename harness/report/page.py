@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 
@@ -80,13 +80,16 @@ class Report:
     palette: Palette
 
 
-def compose(found: Analysis, *, words: Sequence[str], walkthrough: Walkthrough | None = None) -> Report:
+def compose(
+    found: Analysis, *, words: Sequence[str], walkthrough: Callable[[], Walkthrough] | None = None
+) -> Report:
     """Everything that the report shows.
 
     Args:
         found: what the study's tables say.
         words: the study as the user names it on the command line, and what narrows it.
-        walkthrough: the worked example of batch normalisation, where it is wanted.
+        walkthrough: works the example of batch normalisation, where wanted; called once the largest tables
+            are drawn on no more, for it takes torch.
     """
     frames, contrasts = found.frames, found.contrasts
     study = frames.study
@@ -122,7 +125,7 @@ def compose(found: Analysis, *, words: Sequence[str], walkthrough: Walkthrough |
         architecture=architecture_picture(found.networks, levels=levels, palette=palette)
         if found.networks
         else None,
-        walkthrough=list(steps(walkthrough)) if walkthrough else [],
+        walkthrough=list(steps(walkthrough())) if walkthrough else [],
         channels=channels_picture(channels, levels=levels, palette=palette) if channels else None,
         channels_told=tell_channels(channels) if channels else "",
         article=describe_article(found.article, palette=palette),

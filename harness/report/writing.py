@@ -48,7 +48,7 @@ def write_report(
         StoreError: a table is damaged, or the report can't be written.
     """
     found = analyse(study, results, data_dir=data_dir)
-    report = compose(found, words=words or (study.name,), walkthrough=walkthrough() if walkthrough else None)
+    report = compose(found, words=words or (study.name,), walkthrough=walkthrough)
     _write(path := out / f"{study.name}.html", render(report))
     if figures:
         save_figures(pictures(report), figures, palette=report.palette)
