@@ -18,7 +18,7 @@ nox.options.default_venv_backend = "none"
 ROOT = Path(__file__).parent
 ENVIRONMENT = ROOT / ".nox" / "env"
 BENCHMARKS = "tests/benchmarks"
-PYTHON = [ROOT / "harness", ROOT / "studies", ROOT / "tests", ROOT / "noxfile.py"]
+PYTHON = [ROOT / name for name in ("harness", "studies", "tests", "docs/findings.py", "noxfile.py")]
 
 
 @nox.session(default=False)
@@ -123,7 +123,7 @@ def environment(session: nox.Session) -> Path:
 def shared_words(words: list[str]) -> list[str]:
     """Those of `harness run`'s arguments that the other commands share: the study, and what narrows it."""
     kept = words[:1]
-    shared = ("--seeds", "--set", "--results", "--data-dir")
+    shared = ("--scale", "--seeds", "--set", "--results", "--data-dir")
     for position, word in enumerate(words):
         name, equals, _ = word.partition("=")
         if name in shared:

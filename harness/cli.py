@@ -14,6 +14,7 @@ from harness.commands.explain import explain
 from harness.commands.export import export
 from harness.commands.list import list_studies
 from harness.commands.merge import merge
+from harness.commands.new import new
 from harness.commands.plan import plan
 from harness.commands.predict import predict
 from harness.commands.replicate import replicate
@@ -35,6 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("list")(list_studies)
+app.command()(new)
 app.command()(plan)
 app.command()(run)
 app.command()(calibrate)

@@ -1,9 +1,10 @@
 """Do the article's three findings hold over seeds? Its two networks with its settings, 30 seeds.
 
-Cost: 60 runs of 30 epochs on 17,000 images; `harness plan article` estimates the time here.
+60 runs of 30 epochs on 17,000 images. COST
+Small: fewer seeds and epochs, all images.
 """
 
-from harness import Study, Variant
+from harness import Scale, Study, Variant
 
 study = Study(
     name="article",
@@ -14,4 +15,5 @@ study = Study(
     seeds=30,
     epochs=30,
     settings={"batch_size": 32, "lr": 0.001},
+    scales={"small": Scale(seeds=8, epochs=10)},
 )

@@ -4,7 +4,7 @@ Two convolutions instead of the article's three, to be quick; `harness plan quic
 here. Real data and the article's own settings: `article`.
 """
 
-from harness import Factor, Study, Variant
+from harness import Factor, Scale, Study, Variant
 
 study = Study(
     name="quick",
@@ -20,4 +20,9 @@ study = Study(
     seeds=8,
     epochs=4,
     settings={"depth": 2, "probe_size": 256},
+    scales={
+        "small": Scale(
+            seeds=8, epochs=2, settings={"train_images": 300, "test_images": 200, "probe_size": 64}
+        )
+    },
 )

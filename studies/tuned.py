@@ -1,22 +1,27 @@
-"""Does batch normalization help a small CNN when each variant has learning rate and batch size of its own?
+"""Is it batch normalization, or an untuned baseline? Each variant has a learning rate and batch of its own.
 
-Each variant is tuned with the same budget on validation images; then the best configuration of each is
-trained under fresh seeds and tested. The embedded digits of `quick`; `harness plan tuned` estimates the time.
+Each is tuned with the same budget on validation images; then the best configuration of each is trained under
+fresh seeds and tested.
+
+40 proposals and 40 runs of 30 epochs. COST
 """
 
-from harness import Range, Search, Study, Variant
+from harness import Range, Scale, Search, Study, Variant
 
 study = Study(
     name="tuned",
-    question="Does batch normalization (BN) help a small CNN that is tuned as well without it?",
-    dataset="digits",
+    question="Does batch normalization (BN) help a network that is tuned as well without it?",
+    dataset="devanagari",
     variants=(Variant("plain"), Variant("bn", norm="batch")),
     baseline="plain",
-    seeds=10,
-    epochs=4,
-    settings={"depth": 2, "probe_size": 256, "validation": 0.2},
+    seeds=20,
+    epochs=30,
+    settings={"validation": 0.2},
     search=Search(
-        space={"lr": Range(0.001, 1.0, log=True), "batch_size": (8, 16, 32, 64)},
+        space={"lr": Range(0.001, 1.0, log=True), "batch_size": (8, 16, 32, 64, 128)},
         budget=20,
     ),
+    scales={
+        "small": Scale(seeds=8, epochs=8, budget=12, settings={"train_images": 3000, "test_images": 1000})
+    },
 )

@@ -28,6 +28,7 @@ LEVELS = {
     "console": 8,
     "commands": 9,
     "cli": 10,
+    "interface": 10,
 }
 """Downwards only; packages of one level do not know each other."""
 
@@ -43,6 +44,7 @@ TORCH_FREE = (
     "console",
     "commands",
     "cli",
+    "interface",
 )
 PRINTS = {"cli", "commands"}
 

@@ -15,6 +15,7 @@ from harness.console.options import (
     DataDir,
     Device,
     ResultsDir,
+    ScaleName,
     Seeds,
     StudyName,
     Workers,
@@ -23,6 +24,7 @@ from harness.console.options import (
 
 def calibrate(
     study: StudyName,
+    scale: ScaleName = None,
     seeds: Seeds = None,
     assignments: Assignments = None,
     repeats: Annotated[
@@ -45,7 +47,9 @@ def calibrate(
     from harness.store.lock import study_lock
     from harness.store.results import Results
 
-    declared = resolved_study(study, assignments, seeds, results=results, data_dir=data_dir)
+    declared = resolved_study(
+        study, scale=scale, seeds=seeds, assignments=assignments, results=results, data_dir=data_dir
+    )
     options = Options(results=results, data_dir=data_dir, workers=workers, device=device)
     folder = Results(results / declared.name)
     with (

@@ -15,6 +15,7 @@ from harness.console.options import (
     DataDir,
     ReportsDir,
     ResultsDir,
+    ScaleName,
     Seeds,
     Storage,
     StudyName,
@@ -24,6 +25,7 @@ from harness.errors import BusyError
 
 def dashboard(
     study: StudyName,
+    scale: ScaleName = None,
     seeds: Seeds = None,
     assignments: Assignments = None,
     storage: Storage = None,
@@ -45,7 +47,9 @@ def dashboard(
     from harness.dashboard.serving import serve
     from harness.dashboard.storage import check_url, default_url
 
-    declared = resolved_study(study, assignments, seeds, results=results, data_dir=data_dir)
+    declared = resolved_study(
+        study, scale=scale, seeds=seeds, assignments=assignments, results=results, data_dir=data_dir
+    )
     folder, page = results / declared.name, out_dir / f"{declared.name}.html"
     if storage:
         check_url(storage)

@@ -11,7 +11,7 @@ import typer
 from harness.commands.speech import err, out
 from harness.console.options import DataDir
 from harness.console.tables import facts_table
-from harness.design.loading import load_study, study_files
+from harness.design.loading import is_study, load_study, study_files
 from harness.errors import InputError, nearest
 
 
@@ -29,7 +29,7 @@ def data(
     from harness.store.files import write_whole
 
     studies = study_files()
-    wanted = load_study(name).dataset if name in studies or name.endswith(".py") else name
+    wanted = load_study(name).dataset if is_study(name) else name
     if wanted == name and not name.startswith("folder:") and name not in dataset_names():
         raise InputError(
             f"neither a study nor a data set is named {name!r}",

@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 
 from harness.commands.speech import say
-from harness.console.options import RESULTS, ResultsDir, StudyName
-from harness.design.loading import load_study
-from harness.errors import InputError, nearest
+from harness.commands.studies import declared_study, named
+from harness.commands.tables import check_table
+from harness.console.options import RESULTS, ResultsDir, ScaleName, StudyName
+from harness.errors import InputError
 
 
 def export(
@@ -25,6 +26,7 @@ def export(
             "provenance.",
         ),
     ],
+    scale: ScaleName = None,
     results: ResultsDir = RESULTS,
     out_file: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write to this file, whole or not at all.")
@@ -35,21 +37,15 @@ def export(
 
     from harness.store.files import write_whole
     from harness.store.results import Results
-    from harness.store.tables import TABLES
 
-    name = load_study(study).name
-    if table not in TABLES:
-        raise InputError(
-            f"no table is named {table!r}",
-            rule=f"tables are {', '.join(TABLES)}",
-            remedy=nearest(table, TABLES),
-        )
+    name = declared_study(study, scale=scale).name
+    check_table(table)
     rows = Results(results / name).read(table)
     if rows is None:
         raise InputError(
             f"no table {table!r} in {results / name}",
             rule="a table exists once a run has finished",
-            remedy=f"`harness run {study}` first, or name the folder with --results",
+            remedy=f"`harness run {named(study, scale)}` first, or name the folder with --results",
         )
     if out_file is None:
         csv.write_csv(rows, sys.stdout.buffer)

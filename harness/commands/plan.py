@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from harness.commands.speech import err, out
 from harness.commands.studies import declared_study
-from harness.console.options import RESULTS, Assignments, DataDir, Exploratory, ResultsDir, Seeds, StudyName
+from harness.console.options import (
+    RESULTS,
+    Assignments,
+    DataDir,
+    Exploratory,
+    ResultsDir,
+    ScaleName,
+    Seeds,
+    StudyName,
+)
 from harness.console.tables import facts_table, plan_facts
 from harness.design.resolution import check_seeds, family_size
 
 
 def plan(
     study: StudyName,
+    scale: ScaleName = None,
     seeds: Seeds = None,
     assignments: Assignments = None,
     exploratory: Exploratory = False,
@@ -23,21 +33,20 @@ def plan(
     from harness.console.prospects import explain_prospects, prospects_table
     from harness.findings.looks import check_stopping
     from harness.findings.prospects import pilot, prospects
-    from harness.runner.estimating import estimate
+    from harness.runner.estimating import RECORDED, estimate
     from harness.runner.past import recorded_of
     from harness.search.recorded import runs_ahead
     from harness.store.ledger import open_ledger
     from harness.store.machine import cores
     from harness.store.results import Results
 
-    declared = declared_study(study, assignments, seeds)
+    declared = declared_study(study, scale=scale, seeds=seeds, assignments=assignments)
     warning = check_seeds(declared, exploratory=exploratory)
     looks = check_stopping(declared)
     folder = Results(results / declared.name)
     ledger = open_ledger(declared, folder, data_dir=data_dir)
     missing = runs_ahead(declared, folder, ledger=ledger)
-    recorded = folder.runs(columns=("variant", "status", "wall_seconds", "epochs"))
-    guess = estimate(missing, recorded=recorded, workers=cores())
+    guess = estimate(missing, recorded=folder.runs(columns=RECORDED), workers=cores())
     packs = packs_ahead(
         missing, declared=ledger.runs, recorded=recorded_of(folder, "engine"), workers=cores()
     )

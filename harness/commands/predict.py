@@ -9,12 +9,13 @@ import typer
 
 from harness.commands.speech import err, out
 from harness.commands.studies import resolved_study
-from harness.console.options import RESULTS, Assignments, DataDir, ResultsDir, Seeds, StudyName
+from harness.console.options import RESULTS, Assignments, DataDir, ResultsDir, ScaleName, Seeds, StudyName
 
 
 def predict(
     study: StudyName,
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Files of pictures.")],
+    scale: ScaleName = None,
     seeds: Seeds = None,
     assignments: Assignments = None,
     invert: Annotated[
@@ -29,7 +30,9 @@ def predict(
     from harness.runner.predicting import predict as predicted
     from harness.store.results import Results
 
-    declared = resolved_study(study, assignments, seeds, results=results, data_dir=data_dir)
+    declared = resolved_study(
+        study, scale=scale, seeds=seeds, assignments=assignments, results=results, data_dir=data_dir
+    )
     folder = Results(results / declared.name)
     with WorkProgress(err) as progress:
         shown, classes = predicted(

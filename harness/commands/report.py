@@ -9,6 +9,7 @@ import typer
 
 from harness.commands.speech import say
 from harness.commands.studies import declared_study, resolved_study
+from harness.commands.worked import worked_example
 from harness.console.options import (
     REPORTS,
     RESULTS,
@@ -16,12 +17,12 @@ from harness.console.options import (
     DataDir,
     ReportsDir,
     ResultsDir,
+    ScaleName,
     Seeds,
 )
-from harness.design.loading import FOLDER, study_files
+from harness.design.loading import FOLDER, is_study
 from harness.design.study import Study
 from harness.errors import InputError, nearest
-from harness.models.example import Walkthrough
 
 FORMATS = ("html", "pdf")
 
@@ -39,6 +40,7 @@ def report(
             metavar="B", help="Another folder of results of the same study, to be compared with A."
         ),
     ] = None,
+    scale: ScaleName = None,
     seeds: Seeds = None,
     assignments: Assignments = None,
     declaration: Annotated[
@@ -61,14 +63,24 @@ def report(
     if other is None:
         words = [
             study,
+            *([f"--scale={scale}"] if scale else []),
             *(f"--set={text}" for text in assignments or ()),
             *([f"--seeds={seeds}"] if seeds else []),
         ]
-        declared = resolved_study(study, assignments, seeds, results=results, data_dir=data_dir)
+        declared = resolved_study(
+            study, scale=scale, seeds=seeds, assignments=assignments, results=results, data_dir=data_dir
+        )
         page = _reported(declared, words, figures, results=results, out_dir=out_dir, data_dir=data_dir)
     else:
         page = _compared(
-            (study, other), declaration, assignments, seeds, figures, out_dir=out_dir, data_dir=data_dir
+            (study, other),
+            declaration,
+            figures,
+            scale=scale,
+            seeds=seeds,
+            assignments=assignments,
+            out_dir=out_dir,
+            data_dir=data_dir,
         )
     say(f"report: {page}")
     if figures:
@@ -105,7 +117,6 @@ def _reported(
     data_dir: Path | None,
 ) -> Path:
     """The report of one study."""
-    from harness.report.walkthrough import has_batch_norm
     from harness.report.writing import write_report
 
     return write_report(
@@ -114,7 +125,7 @@ def _reported(
         out=out_dir,
         data_dir=data_dir,
         words=words,
-        walkthrough=_worked_through if has_batch_norm(study) else None,
+        walkthrough=worked_example(study),
         figures=figures,
     )
 
@@ -122,10 +133,11 @@ def _reported(
 def _compared(
     names: tuple[str, str],
     declaration: str | None,
-    assignments: list[str] | None,
-    seeds: int | None,
     figures: Path | None,
     *,
+    scale: str | None,
+    seeds: int | None,
+    assignments: list[str] | None,
     out_dir: Path,
     data_dir: Path | None,
 ) -> Path:
@@ -134,7 +146,8 @@ def _compared(
     from harness.report.writing import write_comparison
 
     first, second = (tables_of(Path(name)) for name in names)
-    declared = declared_study(declaration or _known(recorded_name((first, second))), assignments, seeds)
+    name = declaration or _known(recorded_name((first, second)))
+    declared = declared_study(name, scale=scale, seeds=seeds, assignments=assignments)
     return write_comparison(
         _chosen(declared, (first, second), data_dir=data_dir), (first, second), out=out_dir, figures=figures
     )
@@ -142,11 +155,12 @@ def _compared(
 
 def _known(name: str) -> str:
     """The recorded name of a study, where a declaration of that name is here."""
-    if name not in study_files():
+    if not is_study(name):
         raise InputError(
             f"both are results of study {name!r}, which is not in {FOLDER}/",
             rule="two result sets are compared on what their study declares",
-            remedy="name its declaration with --study FILE, or call from the folder above studies/",
+            remedy="name its declaration with --study FILE, and its scale with --scale where the name ends "
+            "in one, or call from the folder above studies/",
         )
     return name
 
@@ -162,10 +176,3 @@ def _chosen(study: Study, folders: tuple[Path, Path], *, data_dir: Path | None) 
         return resolve(study, Results(folders[1]), data_dir=data_dir)
     except InputError:
         return resolve(study, Results(folders[0]), data_dir=data_dir)
-
-
-def _worked_through() -> Walkthrough:
-    """The worked example of batch normalisation, computed now: the one part of a report that needs torch."""
-    from harness.models.walkthrough import walk_through
-
-    return walk_through()

@@ -12,7 +12,7 @@ import typer
 
 from harness.commands.interruption import telling_what_is_kept, this_command
 from harness.commands.speech import err, say
-from harness.commands.studies import declared_study
+from harness.commands.studies import declared_study, named
 from harness.console.options import (
     RESULTS,
     Assignments,
@@ -21,6 +21,7 @@ from harness.console.options import (
     Engine,
     Exploratory,
     ResultsDir,
+    ScaleName,
     Seeds,
     Storage,
     StudyName,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 def run(
     study: StudyName,
+    scale: ScaleName = None,
     seeds: Seeds = None,
     assignments: Assignments = None,
     workers: Workers = None,
@@ -89,7 +91,7 @@ def run(
     from harness.store.kept import Kept
     from harness.store.results import Results
 
-    declared = declared_study(study, assignments, seeds)
+    declared = declared_study(study, scale=scale, seeds=seeds, assignments=assignments)
     warning = check_seeds(declared, exploratory=exploratory)
     if warning:
         err.print(f"[yellow]warning:[/] {warning}")
@@ -118,7 +120,7 @@ def run(
         say(f"its weights are in {results / declared.name / 'kept'}")
     failed = sum(counts[status] for status in ("failed", "timeout", "oom"))
     lost = counts["missing"] if only is None else 0
-    _tell_what_is_left(study, failed=failed, lost=lost)
+    _tell_what_is_left(named(study, scale), failed=failed, lost=lost)
     if failed or lost:
         raise typer.Exit(1)
 

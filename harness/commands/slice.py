@@ -8,13 +8,14 @@ import typer
 
 from harness.commands.interruption import telling_what_is_kept
 from harness.commands.speech import err, out, say
-from harness.commands.studies import resolved_study
+from harness.commands.studies import named, resolved_study
 from harness.console.options import (
     RESULTS,
     Assignments,
     DataDir,
     Device,
     ResultsDir,
+    ScaleName,
     Seeds,
     StudyName,
     Workers,
@@ -23,6 +24,7 @@ from harness.console.options import (
 
 def measure_slices(
     study: StudyName,
+    scale: ScaleName = None,
     seeds: Seeds = None,
     assignments: Assignments = None,
     planes: Annotated[
@@ -73,7 +75,9 @@ def measure_slices(
     from harness.runner.slicing import slice_study
     from harness.store.results import Results
 
-    declared = resolved_study(study, assignments, seeds, results=results, data_dir=data_dir)
+    declared = resolved_study(
+        study, scale=scale, seeds=seeds, assignments=assignments, results=results, data_dir=data_dir
+    )
     requests = [
         Request(plane, mode=mode, points=points, images=images)
         for plane in dict.fromkeys(planes or USUAL)
@@ -99,4 +103,4 @@ def measure_slices(
     slices = read_slices(folder, {run.run_id: run.cell.variant for run in runs})
     shown = [one for one in slices if (one.name, one.mode) in asked]
     out.print(slices_table(shown, runs={run.run_id: run for run in runs}, study=declared))
-    say(f"`harness report {study}` draws them")
+    say(f"`harness report {named(study, scale)}` draws them")

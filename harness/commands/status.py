@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from harness.commands.speech import out
 from harness.commands.studies import declared_study
-from harness.console.options import RESULTS, Assignments, DataDir, ResultsDir, Seeds, StudyName
+from harness.console.options import RESULTS, Assignments, DataDir, ResultsDir, ScaleName, Seeds, StudyName
 from harness.console.searches import search_table, tuning_runs_table
 from harness.console.tables import runs_table, status_table
 from harness.errors import InputError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def status(
     study: StudyName,
+    scale: ScaleName = None,
     seeds: Seeds = None,
     assignments: Assignments = None,
     list_runs: Annotated[bool, typer.Option("--runs", help="List every run with its RUN_ID.")] = False,
@@ -32,7 +33,7 @@ def status(
     from harness.store.results import Results
     from harness.store.tables import FINISHED
 
-    declared = declared_study(study, assignments, seeds)
+    declared = declared_study(study, scale=scale, seeds=seeds, assignments=assignments)
     folder = Results(results / declared.name)
     standing = None
     if declared.search:

@@ -9,19 +9,32 @@ from harness.design.overrides import with_overrides
 from harness.design.study import Study
 
 
-def declared_study(name: str, assignments: list[str] | None, seeds: int | None) -> Study:
+def declared_study(
+    name: str, *, scale: str | None, seeds: int | None = None, assignments: list[str] | None = None
+) -> Study:
     """The study as this call wants it."""
-    return with_overrides(load_study(name), assignments=assignments or (), seeds=seeds)
+    return with_overrides(load_study(name), scale=scale, assignments=assignments or (), seeds=seeds)
 
 
 def resolved_study(
-    name: str, assignments: list[str] | None, seeds: int | None, *, results: Path, data_dir: Path | None
+    name: str,
+    *,
+    scale: str | None,
+    seeds: int | None,
+    assignments: list[str] | None,
+    results: Path,
+    data_dir: Path | None,
 ) -> Study:
     """The same with what its search chose, if it has one."""
-    declared = declared_study(name, assignments, seeds)
+    declared = declared_study(name, scale=scale, seeds=seeds, assignments=assignments)
     if declared.search is None:
         return declared
     from harness.search.recorded import resolve
     from harness.store.results import Results
 
     return resolve(declared, Results(results / declared.name), data_dir=data_dir)
+
+
+def named(study: str, scale: str | None) -> str:
+    """The words by which a further command names the study of this one: `quick --scale small`."""
+    return f"{study} --scale {scale}" if scale else study

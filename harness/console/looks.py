@@ -54,6 +54,6 @@ def _line(contrast: Contrast, *, several: bool) -> str:
     name = f"{contrast.finding.name}, {contrast.variant}" if several else contrast.finding.name
     if contrast.test is None or contrast.interval is None:
         return f"{name}: {contrast.verdict}"
-    size = effect(contrast.interval, unit_of(contrast.finding.endpoint))
+    size = effect(contrast.interval, unit_of(contrast.finding.endpoint, change=contrast.change))
     told = f", {p_statement(contrast.p_adjusted, name='adjusted p')}" if contrast.p_adjusted < ALPHA else ""
     return f"{name}: {contrast.verdict} ({size}{told}, {count(contrast.test.n, 'pair')})"

@@ -9,6 +9,14 @@ import typer
 
 StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A name in studies/, or a path to a file.")]
 Seeds = Annotated[int | None, typer.Option("--seeds", help="Number of seeds, instead of the declared one.")]
+ScaleName = Annotated[
+    str | None,
+    typer.Option(
+        "--scale",
+        metavar="NAME",
+        help="The study at a scale that it declares, with fewer seeds, epochs or images: small.",
+    ),
+]
 Assignments = Annotated[
     list[str] | None,
     typer.Option(

@@ -54,13 +54,15 @@ def explain_prospects(prospects: Sequence[Prospect]) -> list[str]:
 
 
 def _detects(one: Prospect) -> str:
+    if not one.measurable:
+        return f"not measured: {one.finding.over} at one level"
     return f"dz = {one.detectable:.2f}" if math.isfinite(one.detectable) else "no effect is large enough"
 
 
 def _in_unit(one: Prospect) -> str:
     if not math.isfinite(one.spread) or not math.isfinite(one.detectable):
         return ""
-    unit = unit_of(one.finding.endpoint)
+    unit = unit_of(one.finding.endpoint, change=one.change)
     size = one.detectable * one.spread * (1 if one.finding.better == "higher" else -1)
     return effect(Interval(size, math.nan, math.nan, 0.95, one.pilots), unit)
 

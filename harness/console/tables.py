@@ -12,6 +12,7 @@ from rich.text import Text
 
 from harness.console.searches import search_facts
 from harness.console.words import duration
+from harness.design.reduction import reductions
 from harness.design.study import Study
 
 if TYPE_CHECKING:  # `list` answers without pyarrow and scipy
@@ -23,23 +24,30 @@ STATUSES = ("completed", "diverged", "failed", "timeout", "oom", "missing")
 
 def studies_table(studies: Mapping[str, Study | str]) -> Table:
     """The studies with their size; a broken file shows its error in place of its question."""
+    scaled = any(study.scales for study in studies.values() if not isinstance(study, str))
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("study", "data", "cells", "seeds", "runs", "question"):
+    for column in ("study", "data", "cells", "seeds", "runs", *(["scales"] if scaled else []), "question"):
         table.add_column(column, justify="right" if column in ("cells", "seeds", "runs") else "left")
     for name, study in studies.items():
         if isinstance(study, str):
-            table.add_row(name, "", "", "", "", Text(study, style="red"))
+            table.add_row(name, "", "", "", "", *([""] if scaled else []), Text(study, style="red"))
         else:
-            cells = study.size // study.seeds
-            counts = (str(cells), str(study.seeds), _runs(study, cells))
-            table.add_row(name, escape(study.dataset), *counts, escape(study.question))
+            counts = (str(study.size // study.seeds), str(study.seeds), _runs(study))
+            scales = [escape(_scales(study))] if scaled else []
+            table.add_row(name, escape(study.dataset), *counts, *scales, escape(study.question))
     return table
 
 
-def _runs(study: Study, cells: int) -> str:
+def _scales(study: Study) -> str:
+    """The scales of a study with the number of runs of each: `small: 48`."""
+    return ", ".join(f"{name}: {_runs(study.at_scale(name))}" for name in study.scales)
+
+
+def _runs(study: Study) -> str:
     """The number of runs, those of a search first: `40 + 20`."""
     if study.search is None:
         return f"{study.size:,}"
+    cells = study.size // study.seeds
     tuning, _ = study.search.cost(epochs=study.epochs)
     return f"{cells * tuning:,} + {study.size:,}"
 
@@ -61,9 +69,10 @@ def design_facts(study: Study) -> list[tuple[str, str]]:
         for variant in study.variants
     )
     factors = [(f"  {f.name}", ", ".join(map(str, f.levels))) for f in study.factors]
-    cells = study.size // study.seeds
+    cells, changes = study.size // study.seeds, reductions(study)
     return [
         ("question", study.question),
+        *([("scale", f"{study.scale}: {', '.join(changes) or 'as in full'}")] if study.scale else []),
         ("data", study.dataset),
         ("variants", variants),
         *([("factors", f"{len(factors)}"), *factors] if factors else []),

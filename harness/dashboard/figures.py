@@ -16,9 +16,10 @@ from plotly.graph_objects import Figure
 from plotly.subplots import make_subplots
 
 from harness.findings.cells import effect_by_cell
-from harness.findings.contrasts import Contrast, paired_by_seed
+from harness.findings.contrasts import Contrast
 from harness.findings.frames import StudyFrames
 from harness.findings.measures import last_accuracy
+from harness.findings.pairing import paired_by_seed
 from harness.report.axes import log_ticks, plain
 from harness.report.curves import Curves, measure_curves
 from harness.report.palette import GRID, MUTED, PAPER, TEXT, Palette, palette_of

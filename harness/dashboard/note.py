@@ -10,6 +10,7 @@ from harness.design.study import Study
 from harness.findings.contrasts import Contrast
 from harness.findings.frames import StudyFrames
 from harness.findings.measures import last_accuracy
+from harness.report.limits import scale_limit
 from harness.report.verdicts import make_card
 from harness.report.words import INTERVAL, NOTHING, count, percent
 from harness.store.ledger import Ledger
@@ -28,7 +29,7 @@ def compose_note(
     at: datetime,
     report: str | None,
 ) -> str:
-    """The question, how far the study is, the mean accuracy by variant and the findings so far.
+    """The question, how far the study is, at which scale, mean accuracies and the findings so far.
 
     Args:
         study: the declaration.
@@ -46,6 +47,7 @@ def compose_note(
     blocks = [
         f"**{_plain(study.question)}**",
         f"{progress}. As of {at:%Y-%m-%d %H:%M} UTC.",
+        *(f"**{_plain(limit.label)}.** {_plain(limit.text)}" for limit in scale_limit(study)),
         _means(study, frames) if frames else "",
         _findings(contrasts) if contrasts else "",
         f"{_caution(study, ledger, contrasts)} {link}".strip(),

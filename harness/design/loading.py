@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -18,8 +19,15 @@ def study_files() -> dict[str, Path]:
     return {path.stem: path for path in sorted(FOLDER.glob("*.py")) if not path.stem.startswith("_")}
 
 
+def is_study(name: str) -> bool:
+    """Whether a name is that of a study here, at one of its scales perhaps, or a path to a Python file."""
+    return name.endswith(".py") or name in study_files() or _scaled(name) is not None
+
+
 def load_study(name: str) -> Study:
     """The study that a name in `studies/` or a path to a Python file declares.
+
+    Where no file is called `quick-small`, this is `quick` at its scale `small`: what its results are called.
 
     The file's folder and the working folder are put on the import path, so that a study can name the
     user's own networks.
@@ -27,7 +35,23 @@ def load_study(name: str) -> Study:
     Raises:
         InputError: no such study, a file that does not run, or one that declares none.
     """
-    path = _find(name)
+    return _scaled(name) or _declared(_find(name))
+
+
+def _scaled(name: str) -> Study | None:
+    """The study at one of its scales that NAME-SCALE names; None where it names none."""
+    known = study_files()
+    if name in known or name.endswith(".py"):
+        return None
+    for match in re.finditer("-", name):
+        base, scale = name[: match.start()], name[match.end() :]
+        if base in known and scale in (study := _declared(known[base])).scales:
+            return study.at_scale(scale)
+    return None
+
+
+def _declared(path: Path) -> Study:
+    """The study that a file declares."""
     for folder in (str(path.parent.resolve()), str(Path.cwd())):
         if folder not in sys.path:
             sys.path.append(folder)

@@ -1,4 +1,4 @@
-"""Computation: a study with the changes of one call (`--set`, `--seeds`)."""
+"""Computation: a study with the changes of one call (`--scale`, `--seeds`, `--set`)."""
 
 from __future__ import annotations
 
@@ -13,17 +13,25 @@ from harness.design.study import Study
 from harness.errors import InputError, nearest
 
 _WORDS = {"true": True, "false": False}
+_NONE = ("all", "none")
+"""What lifts a setting that is a bound."""
 
 
-def with_overrides(study: Study, *, assignments: Sequence[str] = (), seeds: int | None = None) -> Study:
-    """The study as this call wants it.
+def with_overrides(
+    study: Study, *, scale: str | None = None, assignments: Sequence[str] = (), seeds: int | None = None
+) -> Study:
+    """The study as this call wants it: at a scale of its own first, then with what else is changed.
 
-    `name=a,b` gives a factor these levels, `name=a` holds a factor or a setting at a; `epochs=N`,
-    `dataset=NAME` and, where there is a search, `budget=N` change those fields.
+    `name=a,b` gives a factor these levels, `name=a` holds a factor or a setting at a, `none` or `all` lifts a
+    setting that is a bound (`train_images=all`); `epochs=N`, `dataset=NAME` and, where there is a search,
+    `budget=N` change those fields.
 
     Raises:
-        InputError: an assignment without `=`, an unknown name, or a value of the wrong type.
+        InputError: an unknown scale, an assignment without `=`, an unknown name, or a value of the wrong
+            type.
     """
+    if scale is not None:
+        study = study.at_scale(scale)
     if seeds is not None:
         study = replace(study, seeds=seeds)
     for assignment in assignments:
@@ -64,6 +72,8 @@ def _assigned(study: Study, name: str, text: str) -> Study:
     if name in KNOWN and isinstance(KNOWN[name].default, tuple) and name not in factors:
         values = _listed(text, name, where=where)
         return replace(study, settings={**study.settings, name: values})
+    if name in KNOWN and KNOWN[name].default is None and name not in factors and text.lower() in _NONE:
+        return replace(study, settings={**study.settings, name: None})
     values = tuple(_parsed(part.strip(), name, factors.get(name), where=where) for part in text.split(","))
     if name in factors or len(values) > 1:
         factor = Factor(name, values, fixed=len(values) == 1)

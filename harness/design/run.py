@@ -44,7 +44,7 @@ class Run:
         seed: the replicate.
         dataset: name of the data set.
         data_sha256: content hash of the data set.
-        epochs: passes over the training images.
+        epochs: how many, each a pass over the training images unless `epoch_unit` says otherwise.
         given: the settings that the study, the variant and the levels give. Those equal to a default of
             the harness stay out, except for a network of the user's own, which may have other defaults.
         build: the callable that makes the network, or None for the article's network.

@@ -42,6 +42,15 @@ def _whole(default: int | None, low: int, meaning: str) -> Setting:
     return Setting(default, f"a whole number, at least {low}", accepts, meaning)
 
 
+def _most(meaning: str) -> Setting:
+    """So many at most, where None is all."""
+
+    def accepts(value: Value) -> bool:
+        return value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 1)
+
+    return Setting(None, "a whole number, at least 1, or None for all", accepts, meaning)
+
+
 def _positive(default: float, meaning: str) -> Setting:
     return Setting(default, "a number above 0", lambda value: _is_number(value) and value > 0, meaning)  # type: ignore[operator]
 
@@ -101,6 +110,12 @@ def _names(rule: str, meaning: str, *, taken: tuple[str, ...] = ()) -> Setting:
 
 TRAINING: Mapping[str, Setting] = {
     "batch_size": _whole(32, 1, "images a step"),
+    "epoch_unit": _choice(
+        "pass",
+        ("updates",),
+        "an epoch is a pass over the training images, or (`updates`) as many updates as a pass in batches of "
+        "32 makes, whatever the batch size",
+    ),
     "lr": _positive(0.001, "learning rate"),
     "lr_scaling": _choice("none", ("linear",), "`linear`: lr × batch_size / 32 (Goyal et al. 2017)"),
     "optimizer": _name("SGD", "the name of a class in torch.optim", "which optimizer trains"),
@@ -120,6 +135,11 @@ TRAINING: Mapping[str, Setting] = {
         "what is measured beside loss and accuracy",
         taken=("run_id", "epoch", "split", "loss", "accuracy", "seconds"),
     ),
+    "train_images": _most(
+        "how many training images are used at most, every class in proportion, the same for all seeds and "
+        "variants; `validation` and the probe are taken from them"
+    ),
+    "test_images": _most("how many test images are used at most, drawn likewise"),
     "validation": _share(0.0, "share of the training images that is set aside for validation"),
     "probe_size": _whole(1024, 1, "training images on which eval-mode measures are taken each epoch"),
     "threshold": _positive(0.2, "loss on the probe that counts as converged"),
@@ -157,10 +177,17 @@ MODEL: Mapping[str, Setting] = {
     "norm": _choice("none", ("batch", "group", "layer"), "normalisation after each convolution"),
     "groups": _whole(4, 1, "groups of group normalisation"),
     "placement": _choice("before", ("after",), "norm before or after the activation"),
-    "init": _choice("default", ("kaiming", "xavier", "orthogonal"), "how conv and linear weights start"),
+    "init": _choice(
+        "default",
+        ("kaiming", "xavier", "orthogonal", "small", "large"),
+        "how conv and linear layers start; `small`, `large`: as by default, weights and biases × 0.1, × 10",
+    ),
     "dropout": _rate(0.0, "dropout rate"),
     "dropout_place": _choice(
-        "activation", ("head",), "dropout after each activation, or before the head only"
+        "activation",
+        ("between", "head"),
+        "dropout after each activation, after each but the last (`between` the convolutions), or before the "
+        "head only",
     ),
 }
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from harness.design.settings import Value
 from harness.errors import InputError
 
+_HARNESS = __name__.partition(".")[0]
 _INSTALLED = tuple(Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib", "purelib", "platlib"))
 
 
@@ -29,23 +30,21 @@ def own_code(build: str | None, settings: Mapping[str, Value]) -> list[str]:
 def own_sources(names: Iterable[str]) -> dict[str, bytes]:
     """The source of every project-local module behind some 'module:function', by its path below a folder.
 
-    That folder, first on the import path of another machine, makes the modules importable there. The
-    harness itself stays out, wherever it lies: a cluster's workers have it installed.
+    That folder, first on the import path of another machine, makes the modules importable there.
     """
     sources: dict[str, bytes] = {}
     for name in dict.fromkeys(names):
         for module, path in _local_modules(name.partition(":")[0]).items():
-            if module.partition(".")[0] != __name__.partition(".")[0]:
-                end = "/__init__.py" if path.name == "__init__.py" else ".py"
-                sources[module.replace(".", "/") + end] = path.read_bytes()
+            end = "/__init__.py" if path.name == "__init__.py" else ".py"
+            sources[module.replace(".", "/") + end] = path.read_bytes()
     return sources
 
 
 def source_hash(build: str) -> str:
     """The hash of the module that `build` names and of every project-local module it imports.
 
-    Imports are read from the syntax tree, nothing is executed. Installed packages and the standard
-    library stay out: provenance records their versions.
+    Imports are read from the syntax tree, nothing is executed. Installed packages, the standard library and
+    the harness stay out: provenance records their versions, `NUMERICS` stands for the harness's arithmetic.
 
     Args:
         build: `"package.module:function"`.
@@ -67,13 +66,16 @@ def source_hash(build: str) -> str:
 
 
 def _local_modules(start: str) -> dict[str, Path]:
-    """Name and file of every project-local module that is reached from one by imports."""
+    """Name and file of every project-local module that is reached from one by imports.
+
+    The harness is none, wherever it lies: the workers of a cluster have it, and runs know its arithmetic.
+    """
     found: dict[str, Path] = {}
     waiting = [start]
     while waiting:
         name = waiting.pop()
         path = _locate(name)
-        if name in found or path is None or _installed(path):
+        if name in found or path is None or _installed(path) or name.partition(".")[0] == _HARNESS:
             continue
         found[name] = path
         parents = [name.rsplit(".", depth)[0] for depth in range(1, name.count(".") + 1)]

@@ -11,7 +11,8 @@ from harness.design.settings import Scalar, Value, check_settings
 from harness.errors import InputError
 
 MEASURING = (
-    "validation", "loss", "metrics", "probe_size", "threshold", "sampled_weights", "watched_weights",
+    "train_images", "test_images", "validation", "loss", "metrics", "probe_size", "threshold",
+    "sampled_weights", "watched_weights",
 )  # fmt: skip
 """What a run is measured by; values of two configurations could not be compared if it were searched."""
 

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 
+from harness.design.change import check_changes
 from harness.design.factor import Factor
 from harness.design.finding import DEFAULT, Finding, check_findings
 from harness.design.looks import Spending, check_looks
 from harness.design.run import Cell, Run, Stage
+from harness.design.scale import Scale, check_scales, find_scale
 from harness.design.search import FIRST_TUNING_SEED, Choice, Search, check_search
 from harness.design.settings import KNOWN, Value, check_settings, unknown_setting
 from harness.design.sources import own_code, source_hash
@@ -31,7 +33,7 @@ class Study:
         baseline: the variant that the others are compared with; the first one unless named.
         factors: what varies beside the variant; the design is their full grid.
         seeds: number of replicates; run i of every cell shares seed i with run i of every other.
-        epochs: passes over the training images.
+        epochs: how many, each a pass over the training images unless `epoch_unit` says otherwise.
         vary: what a seed varies, of `VARIES`; what is left out is the same for all seeds.
         settings: settings of training and of the network that hold for all variants.
         looks: numbers of seeds at which the results are looked at, rising to `seeds`; none: at the end only.
@@ -39,13 +41,16 @@ class Study:
         keep: of the first so many seeds of each cell the weights are kept, after every epoch.
         findings: what is claimed, declared before any run; `DEFAULT` unless given.
         search: how each variant is tuned before it is compared; None trains them as they are declared.
+        scales: the same design with fewer seeds, epochs or images, by name; `--scale NAME` takes one.
         choices: what the search chose, for each cell; filled in when it is over, not declared.
         planned: the seeds that the study file declares, where a call wants another number; not declared.
+        scale: the name of its scale, where this is a study at one of its scales; not declared.
+        full: the study that this is a scale of; not declared.
 
     Raises:
         InputError: whatever is inconsistent: equal names, an unknown baseline, setting or factor,
             a factor that a variant or the settings fix as well, a finding that is not measured, a search
-            that does not fit.
+            or a scale that does not fit.
     """
 
     name: str
@@ -63,13 +68,17 @@ class Study:
     keep: int = 1
     findings: tuple[Finding, ...] = DEFAULT
     search: Search | None = None
+    scales: dict[str, Scale] = field(default_factory=dict)
     choices: tuple[Choice, ...] = ()
     planned: int = 0
+    scale: str = ""
+    full: Study | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         check_name(self.name, what="study")
         for listed in ("variants", "factors", "findings", "looks"):
             object.__setattr__(self, listed, tuple(getattr(self, listed)))
+        declared = not self.planned  # else it is made from a declared one, whose scales were tried
         object.__setattr__(self, "planned", self.planned or self.seeds)
         where = f"study {self.name!r}"
         for what, count in (("seeds", self.seeds), ("epochs", self.epochs)):
@@ -107,10 +116,14 @@ class Study:
             or "validation" in [f.name for f in self.factors],
             where=where,
         )
+        check_changes(self.findings, factors=self.factors, where=where)
         if self.search is not None:
             check_search(
                 self.search, self.variants, settings=self.settings, factors=self.factors, where=where
             )
+        check_scales(self.scales, where=where)
+        for name in self.scales if declared else ():
+            self.at_scale(name)
 
     def _check_variants(self, where: str) -> None:
         names = [variant.name for variant in self.variants]
@@ -168,6 +181,28 @@ class Study:
     def size(self) -> int:
         """How many runs the study has; those of its search are not among them."""
         return sum(1 for _ in self.cells()) * self.seeds
+
+    def at_scale(self, name: str) -> Study:
+        """The study at one of its scales, called NAME-SCALE: its results and report are its own.
+
+        Raises:
+            InputError: no such scale, or one that does not fit the study or changes nothing of it.
+        """
+        if self.scale == name:
+            return self
+        where = f"study {self.name!r}"
+        scale = find_scale(name, self.scales, where=where)
+        scale.check(self.variants, factors=self.factors, search=self.search, where=f"{where}, scale {name!r}")
+        changes = scale.changes(self.settings, self.search)
+        if all(getattr(self, what) == value for what, value in changes.items()):
+            raise InputError(
+                f"{where}, scale {name!r}: it changes nothing",
+                rule="a scale differs from its study",
+                remedy="give it fewer seeds or epochs, or leave it out",
+            )
+        planned = changes.get("seeds", self.seeds)
+        label = f"{self.name}-{name}"
+        return replace(self, **changes, planned=planned, name=label, scales={}, scale=name, full=self)
 
     def against_itself(self) -> Study:
         """The baseline compared with its twin, an A/A: what is claimed of the two is a false alarm.

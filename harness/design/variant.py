@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from harness.design.settings import Value, check_settings
-from harness.errors import InputError
+from harness.design.settings import KNOWN, Value, check_settings
+from harness.errors import InputError, nearest
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 """What a variant's and a study's name look like: they become parts of file names."""
@@ -34,7 +34,8 @@ class Variant:
     `Variant("bn", norm="batch")` changes settings of the article's network;
     `Variant("mine", build="my_package.nets:make", growth=12)` names a callable that returns an
     `nn.Module`, called with those of `in_channels`, `classes`, `image_size`, its settings and the run's
-    factors that its signature names.
+    factors that its signature names. `base.without("norm")` and `base.but("after", placement="after")` are
+    a base with one thing removed or changed.
 
     Attributes:
         name: names its runs.
@@ -65,6 +66,62 @@ class Variant:
         object.__setattr__(self, "build", build)
         object.__setattr__(self, "settings", checked)
         object.__setattr__(self, "again", False)
+
+    def but(self, name: str, /, *, build: str | None = None, **settings: Value) -> Variant:
+        """The same network under another name, with these settings changed and all others as they are.
+
+        Args:
+            name: of the new variant.
+            build: another callable; the same one unless given.
+            settings: what changes.
+
+        Raises:
+            InputError: as for any variant, or nothing changes.
+        """
+        changed = Variant(name, build=build or self.build, **{**self.settings, **settings})
+        if (changed.build, changed.settings) == (self.build, self.settings):
+            raise InputError(
+                f"variant {name!r}, which is {self.name!r} but for {settings or 'nothing'}",
+                rule="a variant differs from the one it is made from",
+                remedy=f"change a setting: {self.name!r} has {self.settings}",
+            )
+        return changed
+
+    def without(self, *parts: str, name: str | None = None) -> Variant:
+        """The same network with these settings switched off, called `no-norm` after them unless named.
+
+        One of the harness's settings goes back to its default, norm to none and dropout to 0, whatever the
+        study sets for all; of a network of one's own, True becomes False. Nothing else has an "off" that all
+        would agree on: say by `but` what takes its place.
+
+        Args:
+            parts: settings that the variant sets.
+            name: of the new variant.
+
+        Raises:
+            InputError: no such setting here, or it is off or has no "off".
+        """
+        off = {part: self._off(part) for part in parts}
+        return self.but(name or "-".join(["no", *parts]), build=self.build, **off)
+
+    def _off(self, part: str) -> Value:
+        """The value of a setting of this variant by which its part is gone."""
+        where = f"variant {self.name!r} without {part!r}"
+        if part not in self.settings:
+            raise InputError(
+                where,
+                rule="what is removed is a setting that the variant sets",
+                remedy=nearest(part, self.settings),
+            )
+        value = self.settings[part]
+        off = KNOWN[part].default if part in KNOWN else False
+        if value == off or (part not in KNOWN and value is not True):
+            raise InputError(
+                f"{where}, which is {value!r}",
+                rule="removed, a setting of the harness goes back to its default, another from True to False",
+                remedy=f"leave {part} out, or say what takes its place: .but('no-{part}', {part}=...)",
+            )
+        return off
 
     def twin(self) -> Variant:
         """The same network under a second family of seeds: no claim about the two is true."""

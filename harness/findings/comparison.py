@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from harness.design.change import Change, change_of
 from harness.design.finding import Finding
 from harness.design.resolution import ALPHA
 from harness.design.study import Study
-from harness.findings.contrasts import Contrast, Verdict, paired_by_seed
+from harness.findings.contrasts import Contrast, Verdict
 from harness.findings.endpoints import endpoint_of
+from harness.findings.pairing import Cells, paired
 from harness.findings.sets import SETS, Sides, joined, match_runs, read_sets, side
 from harness.stats.effects import paired_improvement
 from harness.stats.equivalence import two_one_sided_tests
@@ -59,22 +61,27 @@ def compare_sets(study: Study, folders: tuple[Path, Path]) -> Comparison:
     """
     first, second = read_sets(study, folders)
     joint = joined(first, second)
-    measures = [(finding, endpoint_of(finding).measure(joint)) for finding in study.findings]
+    measures = [
+        (finding, endpoint_of(finding).measure(joint), change_of(finding, study.factors))
+        for finding in study.findings
+    ]
     names = [variant.name for variant in study.variants]
     return Comparison(
         study=study,
         sides=(first, second),
         contrasts=_corrected(
             [
-                _contrast(finding, name, _between(values, name, cells=len(joint.cells)), study)
-                for finding, values in measures
+                _contrast(finding, name, _between(values, name, change=change, cells=joint.cells), study)
+                for finding, values, change in measures
                 for name in names
             ]
         ),
         changes=_corrected(
             [
-                _contrast(finding, name, _change(values, name, study, cells=len(joint.cells)), study)
-                for finding, values in measures
+                _contrast(
+                    finding, name, _effects(values, name, study, change=change, cells=joint.cells), study
+                )
+                for finding, values, change in measures
                 for name in names
                 if name != study.baseline
             ]
@@ -83,17 +90,23 @@ def compare_sets(study: Study, folders: tuple[Path, Path]) -> Comparison:
     )
 
 
-def _between(values: pd.DataFrame, variant: str, *, cells: int) -> pd.DataFrame:
+def _between(values: pd.DataFrame, variant: str, *, change: Change | None, cells: Cells) -> pd.DataFrame:
     """A variant in A and in B, paired by seed."""
     one, other = (side(variant, name) for name in SETS)
-    return paired_by_seed(values, baseline=one, variant=other, cells=cells)
+    return paired(values, change=change, cells=cells, baseline=one, variant=other)
 
 
-def _change(values: pd.DataFrame, variant: str, study: Study, *, cells: int) -> pd.DataFrame:
+def _effects(
+    values: pd.DataFrame, variant: str, study: Study, *, change: Change | None, cells: Cells
+) -> pd.DataFrame:
     """The effect of a variant in A and in B, paired by seed."""
     effects = {
-        column: paired_by_seed(
-            values, baseline=side(study.baseline, name), variant=side(variant, name), cells=cells
+        column: paired(
+            values,
+            change=change,
+            cells=cells,
+            baseline=side(study.baseline, name),
+            variant=side(variant, name),
         )["difference"]
         for column, name in zip(("baseline", "variant"), SETS, strict=True)
     }
@@ -103,7 +116,8 @@ def _change(values: pd.DataFrame, variant: str, study: Study, *, cells: int) -> 
 
 def _contrast(finding: Finding, variant: str, pairs: pd.DataFrame, study: Study) -> Contrast:
     """The tests of paired differences between the sets; looks are for the question, not for this."""
-    endpoint, differences = endpoint_of(finding), pairs["difference"]
+    change = change_of(finding, study.factors)
+    endpoint, differences = endpoint_of(finding, change=change), pairs["difference"]
     one, other = (side(variant, name) for name in SETS)
     bare = Contrast(
         finding=replace(finding, claim=f"the sets differ in {endpoint.label}"),
@@ -113,6 +127,7 @@ def _contrast(finding: Finding, variant: str, pairs: pd.DataFrame, study: Study)
         pairs=pairs,
         dropped=study.seeds - len(pairs),
         test=None,
+        change=change,
     )
     if pairs.empty:
         return bare

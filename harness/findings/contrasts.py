@@ -12,11 +12,13 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from harness.design.change import Change, change_of
 from harness.design.finding import Finding
 from harness.design.resolution import ALPHA, family_size
 from harness.findings.endpoints import Endpoint, endpoint_of
 from harness.findings.frames import StudyFrames
 from harness.findings.looks import Judgement, Stage, judge, repeated
+from harness.findings.pairing import paired
 from harness.stats.effects import cohens_dz, paired_improvement
 from harness.stats.equivalence import two_one_sided_tests
 from harness.stats.families import bonferroni, holm
@@ -37,8 +39,8 @@ class Contrast:
         endpoint: what is measured.
         variant: the variant; differences are variant minus baseline.
         baseline: the baseline.
-        pairs: index seed; columns baseline, variant, difference: means over the cells. In a study with looks
-            those of the look that decided, or of the last one.
+        pairs: index seed; columns baseline, variant, difference: means over the cells, or of each the change
+            over a factor. In a study with looks those of the look that decided, or of the last one.
         dropped: seeds without a value in every cell of both.
         test: the sign-flip test, with looks where the study declares some; None without pairs.
         stage: the look that it is judged at; None in a study without looks, and without pairs.
@@ -57,6 +59,7 @@ class Contrast:
         declared: whether the finding, as it stands, was declared before the first of these runs; else it is
             exploratory.
         remark: this study's own figures on the measure, in words; may be empty.
+        change: what is compared where the finding is on a change over a factor; None for means over all.
     """
 
     finding: Finding
@@ -76,6 +79,7 @@ class Contrast:
     seeds_to_decide: int | None = None
     declared: bool = False
     remark: str = ""
+    change: Change | None = None
 
 
 def compare(frames: StudyFrames) -> list[Contrast]:
@@ -134,40 +138,16 @@ def _corrected(family: list[Contrast]) -> list[Contrast]:
     ]
 
 
-def paired_by_seed(values: pd.DataFrame, *, baseline: str, variant: str, cells: int) -> pd.DataFrame:
-    """One row a seed: the means over cells of both, and their difference.
-
-    A seed counts when both have a finite value in every cell; else its mean would speak of other cells
-    than its partners'.
-
-    Args:
-        values: columns variant, cell, seed, value.
-        baseline: its name.
-        variant: its name.
-        cells: how many combinations of levels there are.
-
-    Returns:
-        Index seed; columns baseline, variant, difference.
-    """
-    finite = values[np.isfinite(values["value"].astype(float))]
-    by_seed = finite.groupby(["seed", "variant"])["value"].agg(["mean", "count"])
-    means = by_seed.loc[by_seed["count"] == cells, "mean"].unstack("variant")
-    sides = means.reindex(columns=[baseline, variant]).dropna()
-    pairs = pd.DataFrame(sides.to_numpy(dtype=float), index=sides.index, columns=["baseline", "variant"])
-    return pairs.assign(difference=pairs["variant"] - pairs["baseline"])
-
-
 def _tested(finding: Finding, values: pd.DataFrame, variant: str, frames: StudyFrames) -> Contrast:
-    study = frames.study
-    cells = study.size // (study.seeds * len(study.variants))
-    pairs = paired_by_seed(values, baseline=study.baseline, variant=variant, cells=cells)
+    study, change = frames.study, change_of(finding, frames.study.factors)
+    pairs = paired(values, change=change, cells=frames.cells, baseline=study.baseline, variant=variant)
     found = _judgement(pairs["difference"], finding, frames) if len(pairs) else None
     stage = found.stage if found else None
     seeds = stage.seeds if stage else study.seeds
     kept = pairs[pairs.index < seeds]
     return Contrast(
         finding=finding,
-        endpoint=endpoint_of(finding),
+        endpoint=endpoint_of(finding, change=change),
         variant=variant,
         baseline=study.baseline,
         pairs=kept,
@@ -175,6 +155,7 @@ def _tested(finding: Finding, values: pd.DataFrame, variant: str, frames: StudyF
         test=found.test if found else None,
         stage=stage,
         equivalence=found.equivalence if found else math.nan,
+        change=change,
     )
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from harness.findings.contrasts import paired_by_seed
 from harness.findings.frames import StudyFrames
 from harness.findings.measures import ended, last_accuracy
+from harness.findings.pairing import paired_by_seed
 from harness.stats.divergence import mcnemar_exact, worst_ranks
 from harness.stats.families import holm
 from harness.stats.paired import sign_flip_test

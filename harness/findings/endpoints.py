@@ -8,6 +8,7 @@ from functools import partial
 
 import pandas as pd
 
+from harness.design.change import SLOPES, Change
 from harness.design.finding import Finding
 from harness.findings.diagnoses import DIAGNOSED
 from harness.findings.frames import StudyFrames
@@ -47,8 +48,40 @@ class Endpoint:
     remark: Callable[[StudyFrames], str] = _no_remark
 
 
-def endpoint_of(finding: Finding) -> Endpoint:
-    """What a finding measures; for SPLIT:METRIC the column of the curves after the last epoch."""
+def endpoint_of(finding: Finding, *, change: Change | None = None) -> Endpoint:
+    """What a finding measures; for SPLIT:METRIC the column of the curves after the last epoch.
+
+    Args:
+        finding: of a study.
+        change: what it compares, where that is a change over a factor: the label and the explanation say so.
+    """
+    measured = _measured(finding)
+    if change is None:
+        return measured
+    return replace(
+        measured,
+        label=f"the change of {measured.label} {change.words}",
+        explanation=f"{measured.explanation} {_explained(change)}",
+    )
+
+
+def _explained(change: Change) -> str:
+    if not change.measurable:
+        return f"Compared would be its change over {change.factor}, which is held at one level here."
+    if change.measure not in SLOPES:
+        first, last = change.levels
+        return (
+            f"Compared is its change: of each variant and seed the mean at {change.factor} {last} against "
+            f"the one at {change.factor} {first}."
+        )
+    levels = f"{', '.join(map(str, change.levels[:-1]))} and {change.levels[-1]}"
+    return (
+        f"Compared is its change over {change.factor}: of each variant and seed the slope, "
+        f"{change.measure}, of a straight line through the means at {levels}, by least squares."
+    )
+
+
+def _measured(finding: Finding) -> Endpoint:
     split, colon, metric = finding.endpoint.partition(":")
     worst = _WORST[finding.better]
     if finding.endpoint in JUDGED:

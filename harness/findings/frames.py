@@ -118,7 +118,7 @@ def load_frames(
             f"no results of study {study.name!r} in {folder}{others}",
             rule="a report needs finished runs of what the study declares",
             remedy=f"`harness run {study.name}` first, or name the folder with --results; "
-            "after `run --set ...` give report the same --set",
+            "after `run --scale ...` or `run --set ...` give this command the same",
         )
     cells = tuple({repr(cell.levels): cell.levels for cell in study.cells()}.values())
     keys = _keys(ledger, cells)

@@ -9,19 +9,18 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from harness.design.change import Measure, in_order, measure_of
 from harness.design.factor import Factor
 from harness.design.resolution import ALPHA
-from harness.findings.contrasts import paired_by_seed
 from harness.findings.frames import StudyFrames
 from harness.findings.measures import last_accuracy
-from harness.stats.checks import Numbers
+from harness.findings.pairing import changes, paired_by_level
 from harness.stats.families import holm
-from harness.stats.interactions import differences_in_differences, repeated_measures_anova, slopes
+from harness.stats.interactions import repeated_measures_anova
 from harness.stats.intervals import t_interval
 from harness.stats.paired import sign_flip_test
 from harness.stats.results import Interval, TestResult
 
-Measure = Literal["per doubling", "per factor of ten", "last minus first level", "any level"]
 Reading = Literal["rises", "falls", "depends", "undecided", "not measured"]
 
 
@@ -72,29 +71,16 @@ def interactions(frames: StudyFrames) -> list[Interaction]:
     ]
 
 
-def measure_of(factor: Factor) -> Measure:
-    """How a factor's levels are compared."""
-    if factor.kind in (bool, str):
-        return "last minus first level" if len(factor.levels) == 2 else "any level"
-    if factor.name == "batch_size":
-        return "per doubling"
-    return "per factor of ten" if factor.logarithmic else "last minus first level"
-
-
 def _interaction(factor: Factor, variant: str, values: pd.DataFrame, frames: StudyFrames) -> Interaction:
-    levels = factor.levels if factor.kind in (bool, str) else tuple(sorted(factor.levels, key=float))
-    measure, study = measure_of(factor), frames.study
-    by_level = []
-    for level in levels:
-        cells = [number for number, given in enumerate(frames.cells) if given[factor.name] == level]
-        here = values[values["cell"].isin(cells)]
-        by_level.append(
-            paired_by_seed(here, baseline=study.baseline, variant=variant, cells=len(cells)).add_suffix(
-                f" {level}"
-            )
-        )
-    whole = pd.concat(by_level, axis=1, join="inner").sort_index()
-    effects = whole[[f"difference {level}" for level in levels]].to_numpy(dtype=float)  # [seed, level]
+    levels, measure, study = in_order(factor), measure_of(factor), frames.study
+    whole = paired_by_level(
+        values,
+        factor=factor.name,
+        levels=levels,
+        cells=frames.cells,
+        baseline=study.baseline,
+        variant=variant,
+    )
     empty = Interaction(
         factor=factor.name,
         variant=variant,
@@ -111,20 +97,13 @@ def _interaction(factor: Factor, variant: str, values: pd.DataFrame, frames: Stu
         return _omnibus(empty, whole) if len(whole) > 1 else empty
     if not len(whole):
         return empty
-    contrasts = _contrasts(effects, levels, measure)
+    contrasts = changes(whole, levels=levels, measure=measure)["difference"]
     return replace(empty, test=sign_flip_test(contrasts), interval=t_interval(contrasts))
 
 
-def _contrasts(effects: Numbers, levels: tuple[object, ...], measure: Measure) -> Numbers:
-    if measure == "last minus first level":
-        return differences_in_differences(effects)
-    scale: Literal["log2", "log10"] = "log2" if measure == "per doubling" else "log10"
-    return slopes(effects, np.array(levels, dtype=float), scale=scale)
-
-
 def _omnibus(empty: Interaction, whole: pd.DataFrame) -> Interaction:
-    sides = [whole[[f"{side} {level}" for level in empty.levels]] for side in ("baseline", "variant")]
-    anova = repeated_measures_anova(np.stack([side.to_numpy(dtype=float) for side in sides], axis=1))
+    sides = [whole[side].to_numpy(dtype=float) for side in ("baseline", "variant")]  # [seed, level] each
+    anova = repeated_measures_anova(np.stack(sides, axis=1))
     method = "repeated-measures F test, Greenhouse and Geisser's correction"
     return replace(empty, test=TestResult(anova.statistic, anova.corrected_p, anova.n, method))
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from harness.findings.contrasts import paired_by_seed
 from harness.findings.frames import StudyFrames
 from harness.findings.measures import last_accuracy
+from harness.findings.pairing import paired_by_seed
 from harness.stats.families import holm
 from harness.stats.intervals import t_interval
 from harness.stats.paired import sign_flip_test

@@ -29,9 +29,16 @@ def last_log_error(frames: StudyFrames) -> pd.DataFrame:
     """
     accuracy = last_accuracy(frames)
     if accuracy["value"].notna().any():
-        images = int(_facts_of_data(frames)["test"])
+        images = _tested_images(frames)[accuracy.index].to_numpy(dtype=float)
         accuracy["value"] = log_error(accuracy["value"].to_numpy(dtype=float), images=images)
     return accuracy
+
+
+def _tested_images(frames: StudyFrames) -> pd.Series:
+    """On how many images each run was tested: all that the data have, unless its settings ask for fewer."""
+    test, texts = int(_facts_of_data(frames)["test"]), frames.runs["settings"]
+    asked = {text: json.loads(text).get("test_images") for text in texts.unique()}
+    return texts.map({text: min(test, most or test) for text, most in asked.items()})
 
 
 def last_accuracy(frames: StudyFrames) -> pd.DataFrame:

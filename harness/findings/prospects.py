@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from harness.design.change import Change, change_of
 from harness.design.finding import Finding
 from harness.design.resolution import ALPHA, family_size, smallest_p
 from harness.design.study import Study
@@ -40,6 +41,7 @@ class Prospect:
         pilots: pairs that the spread is taken from.
         seeds_for_margin: the seeds at which a difference as large as the declared margin is found, given the
             spread; None without margin or spread, `MOST_PAIRS` where more are needed than that.
+        change: what is compared where the finding is on a change over a factor; None for means over all.
     """
 
     finding: Finding
@@ -50,6 +52,12 @@ class Prospect:
     spread: float
     pilots: int
     seeds_for_margin: int | None
+    change: Change | None = None
+
+    @property
+    def measurable(self) -> bool:
+        """Whether it is measured at all: a change is not where a call holds its factor at one level."""
+        return self.change is None or self.change.measurable
 
 
 def prospects(study: Study, contrasts: Sequence[Contrast] = ()) -> list[Prospect]:
@@ -103,6 +111,7 @@ def _prospect(finding: Finding, variant: str, study: Study, contrast: Contrast |
         spread=spread,
         pilots=pilots,
         seeds_for_margin=needed,
+        change=change_of(finding, study.factors),
     )
 
 

@@ -58,6 +58,12 @@ def _check_fit(settings: Mapping[str, Any], image_size: tuple[int, int]) -> None
             rule="groups divides width",
             remedy=f"choose groups among {[g for g in range(1, width + 1) if width % g == 0]}",
         )
+    if settings["dropout"] and settings["dropout_place"] == "between" and settings["depth"] == 1:
+        raise InputError(
+            f"dropout = {settings['dropout']}, dropout_place = 'between', depth = 1",
+            rule="dropout between convolutions needs two of them",
+            remedy="take depth = 2 or more, or dropout_place = 'activation' or 'head'",
+        )
     if min(image_size) < 2:
         raise InputError(
             f"images of {image_size[0]} × {image_size[1]} pixels",

@@ -8,6 +8,7 @@ from harness.design.finding import PRIMARY
 from harness.design.resolution import ALPHA, seeds_needed
 from harness.findings.comparison import Comparison, variant_of
 from harness.findings.contrasts import Contrast
+from harness.report.changes import numbers_in_words
 from harness.report.entries import Entry
 from harness.report.verdicts import make_card, margin_in_words
 from harness.report.words import NOTHING, count, effect, listed, p_statement, sentence, unit_of
@@ -191,4 +192,7 @@ def describe_comparing(found: Comparison) -> list[Entry]:
             "the sets lies within it (Schuirmann 1987), adjusted by Holm among each other."
         )
         entries.insert(3, Entry("Margins", text))
+    changes = numbers_in_words(found.study)
+    if changes:
+        entries.insert(2, Entry("Changes over a factor", changes))
     return entries

@@ -160,7 +160,10 @@ def _declared(one: Divergence, contrasts: list[Contrast]) -> str:
     parts = [
         f"the finding {contrast.finding.name} itself has {p_statement(contrast.test.p)}"
         for contrast in contrasts
-        if contrast.variant == one.variant and contrast.finding.endpoint in OF_ACCURACY and contrast.test
+        if contrast.variant == one.variant
+        and contrast.finding.endpoint in OF_ACCURACY
+        and contrast.change is None
+        and contrast.test
     ]
     return f" ({listed(parts)})" if parts else ""
 

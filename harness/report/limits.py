@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.design.finding import PRIMARY
+from harness.design.reduction import reductions
 from harness.design.resolution import ALPHA, family_size, seeds_needed, smallest_p
+from harness.design.study import Study
 from harness.findings.contrasts import Contrast
 from harness.findings.frames import StudyFrames
+from harness.report.changes import held_in_words
 from harness.report.words import count, listed, p_value
 from harness.store.tables import FINISHED
 
@@ -34,9 +37,11 @@ class Limit:
 def find_limits(frames: StudyFrames, contrasts: list[Contrast]) -> list[Limit]:
     """Everything that limits the evidence, the gravest first."""
     return [
+        *scale_limit(frames.study),
         *_unattainable(frames, contrasts),
         *_interim(frames, contrasts),
         *_rescheduled(frames),
+        *_unmeasured(contrasts),
         *_exploratory(contrasts),
         *_unfinished(frames),
         *_by_status(frames),
@@ -46,6 +51,17 @@ def find_limits(frames: StudyFrames, contrasts: list[Contrast]) -> list[Limit]:
         *_source(frames),
         *_foreign(frames),
     ]
+
+
+def scale_limit(study: Study) -> Iterator[Limit]:
+    """What a study at one of its scales has less of, and what follows; nothing for a study in full."""
+    changes = reductions(study)
+    if study.full and changes:
+        yield Limit(
+            f"{study.scale.capitalize()} scale",
+            f"{listed(changes)}, to try the design out. The full study, {study.full.name}, has the same "
+            "factors and findings; its effects need not be the same.",
+        )
 
 
 def _unattainable(frames: StudyFrames, contrasts: list[Contrast]) -> Iterator[Limit]:
@@ -109,6 +125,16 @@ def _schedule(schedule: Mapping[str, Any]) -> str:
         f"looks at {listed(map(str, schedule['looks']))}" if schedule["looks"] else "no looks before the end"
     )
     return f"{count(schedule['seeds'], 'seed')} and {looks}"
+
+
+def _unmeasured(contrasts: list[Contrast]) -> Iterator[Limit]:
+    """Findings on a change over a factor that this call holds at one level."""
+    held: dict[str, list[str]] = {}
+    for contrast in contrasts:
+        if words := held_in_words(contrast.change):
+            held.setdefault(words, []).append(contrast.finding.name)
+    for words, names in held.items():
+        yield Limit("Not measured", f"{words} ({listed(dict.fromkeys(names))}).")
 
 
 def _exploratory(contrasts: list[Contrast]) -> Iterator[Limit]:

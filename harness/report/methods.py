@@ -10,6 +10,7 @@ from harness.design.study import Study
 from harness.findings.calibration import Calibration
 from harness.findings.contrasts import Contrast
 from harness.report.calibration import describe_calibration
+from harness.report.changes import describe_changes
 from harness.report.entries import Entry
 from harness.report.power import describe_power
 from harness.report.scope import describe_scope, describe_vary
@@ -24,6 +25,7 @@ def describe_methods(
     """Unit, pairing, tests, power, what p speaks of, and what became of runs without a usual ending."""
     cells = study.size // (study.seeds * len(study.variants))
     over = f", averaged over the {cells} combinations of factor levels" if cells > 1 else ""
+    over += "; changes over a factor are told below" if any(one.over for one in study.findings) else ""
     return [
         Entry("Claims", _claims(study)),
         Entry(
@@ -32,6 +34,7 @@ def describe_methods(
             "not counted as independent evidence.",
         ),
         Entry("Pairing", _pairing(study)),
+        *describe_changes(study),
         *describe_tuning(study),
         *describe_tests(study, contrasts),
         describe_power(study, contrasts),
@@ -128,7 +131,7 @@ def _defaults(study: Study) -> dict[str, object]:
     return {
         name: setting.default
         for name, setting in known.items()
-        if name not in touched and setting.default not in ((), {})
+        if name not in touched and setting.default not in ((), {}, None)
     }
 
 

@@ -62,7 +62,7 @@ def describe_origins(frames: StudyFrames, *, words: Sequence[str]) -> Origins:
     records = calls.to_dict("records")
     return Origins(
         calls=[_call({str(key): value for key, value in row.items()}, made) for row in records],
-        data=_data(json.loads(records[-1]["data"])) if records else [],
+        data=_data(json.loads(records[-1]["data"]), frames.runs["settings"]) if records else [],
         words=shlex.join(words),
         citations=cite(frames.study, {str(key): value for key, value in records[-1].items()})
         if records
@@ -103,12 +103,27 @@ def _pairs(facts: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in facts.items())
 
 
-def _data(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _data(facts: Mapping[str, Any], settings: pd.Series) -> list[tuple[str, str]]:
     words = {
         "name": "Name", "sha256": "sha256 of the decoded content", "classes": "Classes",
         "train": "Training images", "test": "Test images", "image_shape": "Shape of an image",
     }  # fmt: skip
-    return [(words.get(name, name.replace("_", " ")), _fact(value)) for name, value in facts.items()]
+    used = [json.loads(text) for text in settings.unique()]
+    return [
+        (words.get(name, name.replace("_", " ")), f"{_fact(value)}{_part(value, name, used)}")
+        for name, value in facts.items()
+    ]
+
+
+def _part(there: object, name: str, used: Sequence[Mapping[str, Any]]) -> str:
+    """How many of the images are used, by some runs at least: `, of which 500 or 2,000 are used`."""
+    if not isinstance(there, int):
+        return ""
+    counts = sorted({min(own.get(f"{name}_images") or there, there) for own in used})
+    if not counts or counts[0] == there:
+        return ""
+    words = ["all" if number == there else f"{number:,}" for number in counts]
+    return f", of which {' or '.join(words)} are used"
 
 
 def _fact(value: object) -> str:

@@ -29,8 +29,10 @@ def describe_power(study: Study, contrasts: Sequence[Contrast]) -> Entry:
     """
     primary = tuple(finding for finding in study.findings if finding.family == PRIMARY)
     whole = replace(study, findings=primary, seeds=study.planned if study.looks else study.seeds)
-    found = prospects(whole, contrasts)
+    found = [one for one in prospects(whole, contrasts) if one.measurable]
     seeds = count(whole.seeds, "seed")
+    if not found:
+        return Entry("Power", "None of the primary findings is measured here, see the limits above.")
     if not math.isfinite(found[0].detectable):
         return Entry("Power", f"With {seeds} no effect is large enough to be found, see the limits above.")
     return Entry(
@@ -57,7 +59,7 @@ def _smallest(found: Sequence[Prospect]) -> str:
 
 
 def _in_unit(one: Prospect, *, several: bool) -> str:
-    unit, who = unit_of(one.finding.endpoint), f", {one.variant}" if several else ""
+    unit, who = unit_of(one.finding.endpoint, change=one.change), f", {one.variant}" if several else ""
     size = one.detectable * one.spread * (1 if one.finding.better == "higher" else -1)
     shown = effect(Interval(size, math.nan, math.nan, 1 - ALPHA, one.pilots), unit)
     return f"{shown} ({endpoint_of(one.finding).label}{who})"

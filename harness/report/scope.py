@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from harness.design.study import Study
 from harness.design.variation import USUAL, VARIES
 from harness.report.entries import Entry
@@ -53,7 +55,7 @@ def describe_scope(study: Study) -> Entry:
         others = listed(_OTHERS[source].format(same="same ") for source in study.vary)
         judged, data, people = ", judged on the same test images", "", _OWN_SPLIT.get(study.dataset, "")
     head = f"Of training again: {others}{judged}."
-    texts = [head, _held(study), data, "It does not speak of other data.", people]
+    texts = [head, _held(study), _part(study), data, "It does not speak of other data.", people]
     return Entry("What p speaks of", " ".join(text for text in texts if text))
 
 
@@ -65,6 +67,20 @@ def _held(study: Study) -> str:
         f"All seeds share {listed(shared)}: p does not say what would come of others. Each draws a probe of "
         "its own, the training images on which convergence is measured."
     )
+
+
+def _part(study: Study) -> str:
+    """What it means that not all images are used, where a setting or a factor says so."""
+    levels = {factor.name: factor.levels for factor in study.factors}
+    given: list[Mapping[str, object]] = [study.settings, levels, *(v.settings for v in study.variants)]
+    names = {"train_images": "training", "test_images": "test"}
+    parts = [what for name, what in names.items() if any(own.get(name) is not None for own in given)]
+    if not parts:
+        return ""
+    text = f"Of the {listed(parts)} images only a part is used, as large as the settings say. "
+    if "split" in study.vary:
+        return f"{text}Each seed draws it from its own division."
+    return f"{text}All seeds and variants share one draw: p does not say what would come of another."
 
 
 def describe_vary(study: Study) -> list[Entry]:

@@ -13,12 +13,14 @@ from harness.findings.contrasts import Contrast, Verdict
 from harness.findings.endpoints import Endpoint
 from harness.findings.looks import Stage
 from harness.findings.survival import Survival
+from harness.report.changes import compare_changes, held_in_words
 from harness.report.pairs import pairs_picture
 from harness.report.palette import Palette
 from harness.report.panels import Picture
 from harness.report.survival import survival_note, survival_picture
 from harness.report.words import (
     NOTHING,
+    Unit,
     count,
     effect,
     level,
@@ -38,6 +40,8 @@ ICONS: dict[Verdict, str] = {
 }  # fmt: skip
 
 EXPLORATORY = "exploratory: declared or changed after the first of these runs"
+
+NO_PAIR = "No seed has a value in every combination for both variants, so there is nothing to draw."
 
 OPEN_WORDS: dict[Verdict, str] = {
     "undecided": "these data do not decide",
@@ -95,6 +99,8 @@ class Evidence:
         family: in which its tests are corrected, and with how many, as a sentence.
         secondary: whether that is another family than the one that answers the question.
         picture: pairs and differences; None where no seed has a pair.
+        nothing: said in the place of the figure, why there is nothing to draw.
+        better: when a pair counts for the variant, in words.
         cards: a contrast each.
         survival: runs that have not reached a threshold, over epochs; None for other endpoints.
         survival_note: restricted means and log-rank tests, in words; may be empty.
@@ -113,6 +119,8 @@ class Evidence:
     family: str
     secondary: bool
     picture: Picture | None
+    nothing: str
+    better: str
     cards: list[Card]
     survival: Picture | None
     survival_note: str
@@ -122,7 +130,7 @@ class Evidence:
 
 def make_card(contrast: Contrast) -> Card:
     """A contrast in words and digits."""
-    unit, test = unit_of(contrast.finding.endpoint), contrast.test
+    unit, test = _unit(contrast), contrast.test
     return Card(
         finding=contrast.finding.name,
         claim=contrast.finding.claim,
@@ -162,7 +170,7 @@ def make_evidence(
             name=group[0].finding.name,
             endpoint=group[0].endpoint,
             margin=margin_in_words(group[0]),
-            effect="Ratio" if unit_of(group[0].finding.endpoint).logarithmic else "Difference",
+            effect="Ratio" if _unit(group[0]).logarithmic else "Difference",
             comparison=_comparison(group[0]),
             method=listed(dict.fromkeys(contrast.test.method for contrast in group if contrast.test)),
             heading=sentence(group[0].finding.claim).rstrip("."),
@@ -170,6 +178,8 @@ def make_evidence(
             family=_family(group[0], contrasts),
             secondary=group[0].finding.family != PRIMARY,
             picture=pairs_picture(group, palette=palette),
+            nothing=f"{held}." if (held := held_in_words(group[0].change)) else NO_PAIR,
+            better="the variant's change is the better one" if group[0].change else "the variant is better",
             cards=[make_card(contrast) for contrast in group],
             survival=survival_picture(
                 _waiting(group[0], survival), name=group[0].finding.name, palette=palette
@@ -183,8 +193,9 @@ def make_evidence(
 
 
 def _waiting(contrast: Contrast, survival: Sequence[Survival]) -> list[Survival]:
-    """What is shown of how runs come to the threshold: nothing for other endpoints."""
-    return list(survival) if contrast.finding.endpoint == "epochs_to_threshold" else []
+    """What is shown of how runs come to the threshold: nothing for other endpoints, nor for a change."""
+    asked = contrast.finding.endpoint == "epochs_to_threshold" and contrast.change is None
+    return list(survival) if asked else []
 
 
 def _family(contrast: Contrast, contrasts: list[Contrast]) -> str:
@@ -253,13 +264,14 @@ def _answer(contrasts: list[Contrast]) -> str:
 
 
 def _evidence(contrast: Contrast) -> str:
-    unit = unit_of(contrast.finding.endpoint)
+    unit = _unit(contrast)
     text = f"{effect(contrast.interval, unit)}, {p_statement(contrast.p_adjusted, name='adjusted p')}"
     return text if contrast.declared else f"{text}, {EXPLORATORY}"
 
 
 def _standing(contrast: Contrast) -> str:
     parts = [] if contrast.declared else [EXPLORATORY]
+    parts += [held] if (held := held_in_words(contrast.change)) else []
     if contrast.stage:
         parts.append(_stage(contrast.stage))
     if contrast.seeds_to_decide:
@@ -275,9 +287,15 @@ def _stage(stage: Stage) -> str:
 
 
 def _comparison(contrast: Contrast) -> str:
-    if unit_of(contrast.finding.endpoint).logarithmic:
+    if contrast.change:
+        return compare_changes(_unit(contrast), baseline=contrast.baseline)
+    if _unit(contrast).logarithmic:
         return f"Ratio: variant by {contrast.baseline}; means are geometric."
     return f"Difference: variant minus {contrast.baseline}."
+
+
+def _unit(contrast: Contrast) -> Unit:
+    return unit_of(contrast.finding.endpoint, change=contrast.change)
 
 
 def _share(improvement: Interval | None) -> str:
@@ -290,7 +308,7 @@ def _share(improvement: Interval | None) -> str:
 
 def margin_in_words(contrast: Contrast) -> str:
     """The declared margin as it is shown: 0.91 to 1.1 × the errors; empty where none was declared."""
-    margin, unit = contrast.finding.margin, unit_of(contrast.finding.endpoint)
+    margin, unit = contrast.finding.margin, _unit(contrast)
     if margin is None:
         return ""
     around = Interval(0.0, -margin, margin, 1.0, 0)

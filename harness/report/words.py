@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.design.change import Change
 from harness.design.resolution import ALPHA
 from harness.stats.results import Interval
 
@@ -35,6 +36,7 @@ class Unit:
         axis: follows the label of an axis of values, unless it says it all.
         logarithmic: values are logarithms and shown as what they are the logarithms of; so differences are
             shown as ratios.
+        change: values are changes over a factor, differences themselves, and shown like these.
     """
 
     scale: float
@@ -43,6 +45,7 @@ class Unit:
     name: str
     axis: str
     logarithmic: bool = False
+    change: bool = False
 
     def value(self, stored: Numbers) -> Numbers:
         """Values as they are shown."""
@@ -75,9 +78,19 @@ UNITS = {
 PLAIN_UNIT = Unit(1, 3, "", "", "")
 
 
-def unit_of(endpoint: str) -> Unit:
-    """The unit of an endpoint; plain numbers where it has none of its own."""
-    return UNITS["accuracy"] if endpoint.endswith(":accuracy") else UNITS.get(endpoint, PLAIN_UNIT)
+def unit_of(endpoint: str, *, change: Change | None = None) -> Unit:
+    """The unit of an endpoint, or of its change over a factor; plain numbers where it has none of its own."""
+    unit = UNITS["accuracy"] if endpoint.endswith(":accuracy") else UNITS.get(endpoint, PLAIN_UNIT)
+    if change is None:
+        return unit
+    return replace(
+        unit,
+        scale=1 if unit.logarithmic else unit.scale,
+        sign="",
+        name=f"{unit.name} {change.words}".lstrip(),
+        axis="as a ratio" if unit.logarithmic else unit.axis and unit.name,
+        change=True,
+    )
 
 
 def number(value: float, decimals: int = 2) -> str:
@@ -123,9 +136,13 @@ def p_statement(p: float, *, name: str = "p") -> str:
 
 
 def level(value: float, unit: Unit) -> str:
-    """A value of an endpoint: 92.40 %."""
+    """A value of an endpoint: 92.40 %; of a change +1.20, or a ratio."""
     shown = float(unit.value(np.float64(value)))
-    return f"{number(shown, unit.decimals)}{unit.sign}" if math.isfinite(value) else NOTHING
+    if not math.isfinite(value):
+        return NOTHING
+    if unit.change:
+        return _ratio(shown) if unit.logarithmic else signed(shown, unit.decimals)
+    return f"{number(shown, unit.decimals)}{unit.sign}"
 
 
 def effect(interval: Interval | None, unit: Unit, *, named: bool = True) -> str:

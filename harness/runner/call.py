@@ -34,6 +34,7 @@ from harness.store.ledger import Ledger
 from harness.store.lock import study_lock
 from harness.store.results import Results
 from harness.store.tables import FINISHED
+from harness.training.amounts import images_an_epoch, images_learned
 
 TICK_SECONDS = 0.5
 
@@ -239,5 +240,5 @@ def open_call(
 
 def _images(run: Run, dataset: Dataset) -> int:
     """Training images that a run sees over its epochs."""
-    share: float = run.settings["validation"]
-    return run.epochs * round(len(dataset.train) * (1 - share))
+    learned = images_learned(run.settings, training=len(dataset.train))
+    return run.epochs * images_an_epoch(run.settings, learned=learned)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
 
 from harness.data.dataset import Dataset
 from harness.design.run import Run
+from harness.design.settings import KNOWN
 from harness.store.tables import FINISHED
+from harness.training.amounts import images_an_epoch, images_learned, images_tested
 
 REFERENCE_GFLOPS = 50.0
 """What one thread reaches on the article's network, batch 32, in channels-last float32.
@@ -21,6 +26,9 @@ dropout take some of it.
 
 Size = tuple[int, int, tuple[int, int, int]]
 """Training images, test images, and the shape of an image (channels, height, width)."""
+
+RECORDED = ("variant", "stage", "dataset", "settings", "epochs", "status", "wall_seconds")
+"""The columns of `runs` on which an estimate rests."""
 
 SIZES: dict[str, Size] = {
     "devanagari": (17000, 3000, (1, 32, 32)),
@@ -49,23 +57,25 @@ class Estimate:
 def estimate(runs: Sequence[Run], *, recorded: pa.Table | None, workers: int) -> Estimate:
     """The wall time of some runs.
 
-    Finished runs give the seconds of an epoch, by variant; where a variant has none, arithmetic at a
-    reference rate does. A network of the user's own, or data of unknown size, needs a finished run.
+    Finished runs on the same data give each variant's pace, counted in operations of the article's network,
+    so that fewer images or epochs take less; where the size of the data is not known, in epochs. Where a
+    variant has none, arithmetic at a reference rate does. A network of the user's own, or data of unknown
+    size, needs a finished run.
 
     Args:
         runs: what is to be trained.
-        recorded: the study's `runs` table.
+        recorded: the columns `RECORDED` of the study's `runs` table.
         workers: how many train side by side.
     """
     if not runs:
         return Estimate(0.0, "nothing is left to train")
-    seconds = _seconds_per_run(recorded)
-    if {run.cell.variant for run in runs} <= set(seconds):
-        total = sum(seconds[run.cell.variant] * run.epochs for run in runs)
+    paces = _paces(recorded)
+    if all((run.dataset, run.cell.variant) in paces for run in runs):
+        total = sum(paces[run.dataset, run.cell.variant] * _work_of(run) for run in runs)
         return Estimate(total / workers, "from the finished runs of this study")
     if any(run.dataset not in SIZES for run in runs):
         return Estimate(None, "unknown: the size of these data is not known before a run of each variant")
-    own = {run.cell.variant for run in runs if run.build} - set(seconds)
+    own = {run.cell.variant for run in runs if run.build and (run.dataset, run.cell.variant) not in paces}
     if own:
         return Estimate(None, f"unknown until a run of {', '.join(sorted(own))} has finished")
     total = sum(operations(run) for run in runs) / (REFERENCE_GFLOPS * 1e9)
@@ -85,15 +95,21 @@ def operations(run: Run, size: Size | None = None) -> float:
         run: which.
         size: of its data; None where they have a name that is known.
     """
-    train, test, shape = size or SIZES[run.dataset]
-    forward, backward = _forward(run.settings, shape)
-    held_out = int(train * run.settings["validation"])
-    measured = min(run.settings["probe_size"], train) + held_out + (test if run.tested else 0)
-    learned = run.epochs * (train - held_out) * (forward + backward)
-    return float(learned + (run.epochs + 1) * measured * forward)
+    return _operations(run.settings, size or SIZES[run.dataset], epochs=run.epochs, tested=run.tested)
 
 
-def _forward(settings: dict[str, Any], shape: tuple[int, int, int]) -> tuple[float, float]:
+def _operations(settings: Mapping[str, Any], size: Size, *, epochs: int, tested: bool) -> float:
+    train, test, shape = size
+    forward, backward = _forward(settings, shape)
+    learned = images_learned(settings, training=train)
+    held_out = min(train, settings["train_images"] or train) - learned
+    measured = min(settings["probe_size"], learned) + held_out
+    measured += images_tested(settings, test=test) if tested else 0
+    seen = epochs * images_an_epoch(settings, learned=learned)
+    return float(seen * (forward + backward) + (epochs + 1) * measured * forward)
+
+
+def _forward(settings: Mapping[str, Any], shape: tuple[int, int, int]) -> tuple[float, float]:
     """Operations an image, forward and backward; the first layer needs no gradient of its input."""
     channels, height, width = shape
     filters, kernel = settings["width"], settings["kernel"]
@@ -103,18 +119,33 @@ def _forward(settings: dict[str, Any], shape: tuple[int, int, int]) -> tuple[flo
     return first + others + head, first + 2 * (others + head)
 
 
-def _seconds_per_run(recorded: pa.Table | None) -> dict[str, float]:
-    """Mean wall seconds of an epoch, by variant, over the finished runs."""
+def _paces(recorded: pa.Table | None) -> dict[tuple[str, str], float]:
+    """Wall seconds for a unit of work, by data set and variant, over the finished runs."""
     if recorded is None:
         return {}
-    rows = recorded.select(["variant", "status", "wall_seconds", "epochs"]).to_pylist()
-    by_variant: dict[str, list[float]] = {}
-    for row in rows:
-        if row["status"] in FINISHED[:1]:
-            by_variant.setdefault(row["variant"], []).append(row["wall_seconds"] / row["epochs"])
-    return {name: _mean(values) for name, values in by_variant.items()}
+    defaults = {name: setting.default for name, setting in KNOWN.items()}
+    seconds: defaultdict[tuple[str, str], float] = defaultdict(float)
+    works: defaultdict[tuple[str, str], float] = defaultdict(float)
+
+    @cache  # the seeds of a cell have their settings in common
+    def work(settings: str, dataset: str, epochs: int, stage: str) -> float:
+        known = defaults | json.loads(settings)
+        return _work(known, dataset, epochs=epochs, tested=stage != "tuning")
+
+    for row in recorded.select(RECORDED).to_pylist():
+        if row["status"] == FINISHED[0]:
+            key = row["dataset"], row["variant"]
+            seconds[key] += row["wall_seconds"]
+            works[key] += work(row["settings"], row["dataset"], row["epochs"], row["stage"])
+    return {key: seconds[key] / works[key] for key in seconds}
 
 
-def _mean(values: Iterable[float]) -> float:
-    listed = list(values)
-    return sum(listed) / len(listed)
+def _work_of(run: Run) -> float:
+    return _work(run.settings, run.dataset, epochs=run.epochs, tested=run.tested)
+
+
+def _work(settings: Mapping[str, Any], dataset: str, *, epochs: int, tested: bool) -> float:
+    """Operations; epochs where the size of the data is not known."""
+    if dataset not in SIZES:
+        return epochs
+    return _operations(settings, SIZES[dataset], epochs=epochs, tested=tested)

@@ -116,14 +116,14 @@ def log_error_ratio(variant: Values, baseline: Values, *, images: int) -> Number
     return log_error(theirs, images=images) - log_error(ours, images=images)
 
 
-def log_error(accuracies: Values, *, images: int) -> Numbers:
+def log_error(accuracies: Values, *, images: int | Numbers) -> Numbers:
     """The logarithm of the share of errors, with half an error more: ln((e + ½)/(images + 1)).
 
     The difference of two is the logarithm of their ratio, as `log_error_ratio` has it.
 
     Args:
         accuracies: in [0, 1], of any shape.
-        images: that each was measured on.
+        images: that each was measured on, one number for all or one for each.
 
     Raises:
         InputError: an accuracy that is not in [0, 1].

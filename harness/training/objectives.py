@@ -13,10 +13,8 @@ from torch.nn import functional
 
 from harness.design.settings import TRAINING, Value, metric_names
 from harness.errors import InputError, nearest
+from harness.training.amounts import REFERENCE_BATCH
 from harness.training.passes import Objective
-
-REFERENCE_BATCH = 32
-"""The article's batch size, to which linear learning-rate scaling refers."""
 
 
 def top3_accuracy(logits: Tensor, labels: Tensor) -> Tensor:

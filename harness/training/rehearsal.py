@@ -8,11 +8,12 @@ from contextlib import contextmanager
 import torch
 
 from harness.data.dataset import Dataset
-from harness.data.splitting import validation_indices
+from harness.data.splitting import take_part, validation_indices
 from harness.design.run import Run
 from harness.design.settings import MODEL, TRAINING
 from harness.errors import HarnessError, InputError, nearest
 from harness.models.building import names_taken
+from harness.training.amounts import images_learned
 from harness.training.batches import Resident
 from harness.training.diagnostics import diagnose
 from harness.training.networks import make_model
@@ -33,8 +34,7 @@ def rehearse(runs: Sequence[Run], dataset: Dataset, *, declared: Sequence[Run]) 
             network, loss or metric of the user's own that can't be used, or seeds that make no difference.
     """
     _check_names(declared)
-    for share in {run.settings["validation"] for run in runs} - {0.0}:
-        validation_indices(dataset.train.labels, fraction=share, seed=0)
+    _check_parts(runs, dataset)
     for run in runs:
         _check_seeds_differ(run, images=len(dataset.train))
     images = Resident.of(dataset.train, torch.device("cpu"))
@@ -121,21 +121,34 @@ def _check_number(value: object, what: str) -> None:
         )
 
 
+def _check_parts(runs: Sequence[Run], dataset: Dataset) -> None:
+    """Refuse parts of the images that leave a class out; all seeds draw as many of each class."""
+    names = ("train_images", "test_images", "validation")
+    for train, test, share in {tuple(run.settings[name] for name in names) for run in runs}:
+        part = take_part(dataset.train, most=train, name="train_images", seed=0)
+        take_part(dataset.test, most=test, name="test_images", seed=0)
+        if share > 0:
+            validation_indices(part.labels, fraction=share, seed=0)
+
+
 def _check_seeds_differ(run: Run, *, images: int) -> None:
     """Refuse a run that is the same under every seed: its repetitions would pass for evidence."""
     settings = run.settings
+    learned = images_learned(settings, training=images)
+    whole = settings["batch_size"] % learned == 0  # a batch holds every image equally often
     acts = {
         "init": True,
-        "order": settings["batch_size"] < images * (1 - settings["validation"]),
+        "order": not whole if settings["epoch_unit"] == "updates" else settings["batch_size"] < learned,
         "dropout": run.build is not None or settings["dropout"] > 0,
         "split": True,
     }
     if not any(acts[source] for source in run.vary):
         given = f"batch_size = {settings['batch_size']}, dropout = {settings['dropout']}"
+        part = min(images, settings["train_images"] or images)
         raise InputError(
-            f"vary = {run.vary}, where variant {run.cell.variant!r} has {given} on {images:,} images",
+            f"vary = {run.vary}, where variant {run.cell.variant!r} has {given} on {part:,} images",
             rule="what a seed varies makes a difference to every run: dropout needs a rate above 0, order "
-            "more than one batch an epoch",
+            "more than one batch an epoch, or with epoch_unit = 'updates' batches that are no whole passes",
             remedy="let the seed vary 'init' too, or leave such runs out",
         )
 

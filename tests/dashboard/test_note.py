@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from harness.dashboard.note import compose_note
 from harness.dashboard.window import Window
 from harness.design.finding import Finding
 from harness.design.run import Run
+from harness.design.scale import Scale
 from harness.findings.contrasts import compare
 from harness.findings.frames import load_frames
 from harness.findings.looks import at_last_look
@@ -182,3 +184,13 @@ def test_without_provenance_there_is_a_note_without_findings(
         note, figures = shown_by(mirror, monkeypatch)
     assert "| bn |" in note
     assert "findings" not in figures
+
+
+def test_the_note_says_at_which_scale_a_study_is(tmp_path: Path) -> None:
+    full = small_study(factors=(), scales={"small": Scale(seeds=7, settings={"train_images": 500})})
+    note = note_of(record(full.at_scale("small"), tmp_path))
+    assert (
+        "**Small scale.** 7 of 8 seeds and train\\_images = 500 instead of all, to try the design out."
+        in note
+    )
+    assert "scale" not in note_of(record(replace(full, name="whole"), tmp_path / "whole"))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from harness.data.dataset import Split
-from harness.data.splitting import split_anew, validation_indices
+from harness.data.splitting import split_anew, take_part, validation_indices
 from harness.errors import InputError
 
 LABELS = np.repeat(np.arange(4), [10, 25, 40, 5]).astype(np.int64)[np.random.default_rng(3).permutation(80)]
@@ -159,3 +161,73 @@ def test_a_new_split_leaves_the_old_one_as_it_was() -> None:
     train, _ = split_anew(TRAIN, TEST, seed=5)
     train.images[:] = 0
     np.testing.assert_array_equal(TRAIN.images, images)
+
+
+# A part of a split.
+
+
+def by_webster(sizes: list[int], count: int) -> list[int]:
+    """Images of each class, seat by seat: one for each, then to the largest m / (2s + 1), in fractions."""
+    seats = [1] * len(sizes)
+    while sum(seats) < count:
+        claims = [
+            Fraction(size, 2 * s + 1) if s < size else Fraction(0)
+            for size, s in zip(sizes, seats, strict=True)
+        ]
+        seats[claims.index(max(claims))] += 1
+    return seats
+
+
+@pytest.mark.parametrize("sizes", [[25, 25, 10], [1, 1, 97], [40, 39, 3, 2], [7], [10] * 10])
+def test_a_part_has_every_class_in_proportion(sizes: list[int]) -> None:
+    labels = np.repeat(np.arange(len(sizes)), sizes)[np.random.default_rng(0).permutation(sum(sizes))]
+    whole = numbered(labels.tolist(), first=0)
+    for count in range(len(sizes), sum(sizes)):
+        part = take_part(whole, most=count, name="n", seed=3)
+        seats = by_webster(sizes, count)
+        assert np.bincount(part.labels, minlength=len(sizes)).tolist() == seats
+        if min(seats) > 1:
+            assert all(abs(seat - count * m / sum(sizes)) < 1 for seat, m in zip(seats, sizes, strict=True))
+
+
+def test_a_part_has_images_of_the_whole_in_their_order_with_their_labels() -> None:
+    part = take_part(TRAIN, most=31, name="n", seed=3)
+    assert len(set(numbers_of(part))) == len(part) == 31
+    assert numbers_of(part) == sorted(numbers_of(part))
+    assert part.labels.tolist() == [TRAIN.labels[number] for number in numbers_of(part)]
+
+
+def test_a_part_holds_what_a_validation_part_of_as_many_would() -> None:
+    _, held_back = validation_indices(TRAIN.labels, fraction=0.25, seed=3)  # 6, 6 and 3 of 25, 25 and 10
+    assert numbers_of(take_part(TRAIN, most=15, name="n", seed=3)) == held_back.tolist()
+
+
+def test_a_part_follows_from_the_seed() -> None:
+    one, two, other = (numbers_of(take_part(TRAIN, most=30, name="n", seed=seed)) for seed in (7, 7, 8))
+    assert one == two
+    assert one != other
+
+
+def test_a_part_of_a_part_is_a_matter_of_its_size_alone() -> None:
+    parts = [set(numbers_of(take_part(TRAIN, most=count, name="n", seed=3))) for count in range(3, 60)]
+    assert all(small < large for small, large in pairwise(parts))
+
+
+def test_every_image_is_equally_likely_to_be_in_a_part() -> None:
+    counts = np.zeros(60)
+    for seed in range(1000):
+        counts[numbers_of(take_part(TRAIN, most=12, name="n", seed=seed))] += 1
+    # 1000 draws of 1 in 5: standard deviation 12.6; five of them leave no room for chance
+    assert np.abs(counts - 200).max() < 64
+
+
+def test_all_images_or_more_are_the_split_itself() -> None:
+    assert all(take_part(TRAIN, most=most, name="n", seed=3) is TRAIN for most in (None, 60, 61))
+
+
+def test_a_part_without_a_class_is_refused() -> None:
+    with pytest.raises(InputError) as caught:
+        take_part(TRAIN, most=2, name="train_images", seed=3)
+    assert caught.value.received == "train_images = 2 of images of 3 classes"
+    assert caught.value.rule == "every class has at least one image"
+    assert caught.value.remedy == "ask for 3 images or more, or leave train_images out for all"

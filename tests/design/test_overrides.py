@@ -312,3 +312,31 @@ def test_a_path_in_a_value_touches_no_file(project: Path, assert_refused: Callab
         remedy="did you mean 'lr'?",
     )
     assert list(project.iterdir()) == []
+
+
+def test_a_part_of_the_images_is_asked_for_by_a_number_and_let_go_by_none(
+    assert_refused: Callable[..., None],
+) -> None:
+    part = with_overrides(a_study(), assignments=["train_images=2000", "test_images=500"])
+    assert {**part.settings} == {**a_study().settings, "train_images": 2000, "test_images": 500}
+    assert type(part.settings["train_images"]) is int
+    whole = with_overrides(part, assignments=["train_images=none", "test_images=none"])
+    assert [run.fingerprint for run in whole.runs(SHA)] == [run.fingerprint for run in a_study().runs(SHA)]
+    sizes = with_overrides(a_study(), assignments=["train_images=100,1000"])
+    assert levels(sizes)["train_images"] == (100, 1000)
+    for text in ("some", "1.5", "0"):
+        assert_refused(
+            lambda text=text: with_overrides(a_study(), assignments=[f"train_images={text}"]),
+            received="train_images = ",
+            rule="a whole number, at least 1, or None for all",
+            remedy="the default is None",
+        )
+
+
+def test_what_an_epoch_is_is_asked_for_by_name() -> None:
+    study = with_overrides(a_study(), assignments=["epoch_unit=updates"])
+    assert study.settings["epoch_unit"] == "updates"
+    assert levels(with_overrides(a_study(), assignments=["epoch_unit=pass,updates"]))["epoch_unit"] == (
+        "pass",
+        "updates",
+    )

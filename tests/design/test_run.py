@@ -100,6 +100,9 @@ def test_a_setting_is_the_same_whoever_gives_it() -> None:
 
 
 _OTHERS: dict[str, Value] = {
+    "epoch_unit": "updates",
+    "train_images": 1000,
+    "test_images": 1000,
     "lr_scaling": "linear",
     "optimizer": "Adam",
     "momentum": 0.9,

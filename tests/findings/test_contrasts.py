@@ -19,8 +19,9 @@ from harness.design.finding import ARTICLE, Finding
 from harness.design.run import Run
 from harness.design.study import Study
 from harness.design.variant import Variant
-from harness.findings.contrasts import Contrast, compare, paired_by_seed
+from harness.findings.contrasts import Contrast, compare
 from harness.findings.frames import StudyFrames, load_frames
+from harness.findings.pairing import paired_by_seed
 from tests.findings.loops import holm_by_steps
 
 Ending = dict[str, Any]
@@ -304,7 +305,7 @@ def test_findings_are_compared_in_declared_order_each_on_its_endpoint(frames_of:
 
 
 def with_margin(margin: float, *more: Finding) -> Study:
-    claim = {"claim": "it is better", "endpoint": "accuracy"}
+    claim: dict[str, Any] = {"claim": "it is better", "endpoint": "accuracy"}
     return replace(PAIR, findings=(Finding("accuracy", better="higher", margin=margin, **claim), *more))
 
 

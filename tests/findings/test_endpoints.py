@@ -293,6 +293,20 @@ def test_errors_are_counted_with_half_an_error_more_and_compared_as_logarithms(f
     assert found == pytest.approx({key: math.log(errors / 1001) for key, errors in shares.items()}, rel=1e-12)
 
 
+def test_errors_are_counted_among_the_images_that_a_run_was_tested_on(frames_of: FramesOf) -> None:
+    """Of 1,000 test images all, 200, and more than there are."""
+    study = replace(
+        STUDY,
+        variants=(Variant("plain"), Variant("few", test_images=200), Variant("many", test_images=5000)),
+    )
+    endings: dict[tuple[str, int], Ending] = {
+        (variant, 0): {"accuracy": 0.9} for variant in ("plain", "few", "many")
+    }
+    found = told(last_log_error(frames_of(study, by_run(endings))))
+    expected = {"plain": 100.5 / 1001, "few": 20.5 / 201, "many": 100.5 / 1001}
+    assert found == pytest.approx({(name, 0, 0): math.log(share) for name, share in expected.items()})
+
+
 def test_a_gap_is_between_probe_and_test_images_and_a_diverged_run_has_none(frames_of: FramesOf) -> None:
     endings: dict[tuple[str, int], Ending] = {
         ("plain", 0): {"accuracy": 0.75, "probe": 1.0},

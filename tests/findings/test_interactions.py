@@ -13,13 +13,14 @@ import pytest
 from scipy import stats
 from statsmodels.stats.anova import AnovaRM
 
+from harness.design.change import measure_of
 from harness.design.factor import Factor
 from harness.design.run import Run
 from harness.design.settings import Scalar
 from harness.design.study import Study
 from harness.design.variant import Variant
 from harness.findings.frames import StudyFrames
-from harness.findings.interactions import Interaction, interactions, measure_of
+from harness.findings.interactions import Interaction, interactions
 from tests.findings.loops import holm_by_steps
 
 FramesOf = Callable[..., StudyFrames]

@@ -10,6 +10,7 @@ from harness.design.run import Cell, Run
 from harness.design.settings import Value
 from harness.errors import InputError
 from harness.models.building import build_model
+from harness.models.dropout import CounterDropout
 from harness.models.head import MapLinear
 
 
@@ -98,6 +99,30 @@ def test_dropout_goes_after_each_activation_or_before_the_head() -> None:
     ]
 
 
+def test_dropout_between_convolutions_follows_each_activation_but_the_last() -> None:
+    parts = ["conv1", "relu1", "dropout1", "conv2", "relu2", "dropout2", "conv3", "relu3", "pool", "head"]
+    assert names(build(dropout=0.5, dropout_place="between")) == parts
+    assert names(build(dropout=0.0, dropout_place="between", depth=1)) == ["conv1", "relu1", "pool", "head"]
+
+
+def test_a_place_of_dropout_keeps_the_masks_that_it_shares_with_another() -> None:
+    masks = []
+    for place in ("activation", "between"):
+        layer = build(3, dropout=0.5, dropout_place=place).get_submodule("dropout1")
+        assert isinstance(layer, CounterDropout)
+        layer.position = (2, 5)
+        masks.append(layer.mask(torch.Size((4, 16, 8, 8))))
+    assert torch.equal(masks[0], masks[1])
+    assert set(masks[0].unique().tolist()) == {0.0, 2.0}
+
+
+def test_dropout_between_the_convolutions_of_one_is_refused() -> None:
+    with pytest.raises(
+        InputError, match=r"'between', depth = 1[\s\S]*needs two of them[\s\S]*depth = 2 or more"
+    ):
+        build(dropout=0.5, dropout_place="between", depth=1)
+
+
 def test_default_initialisation_is_torchs_distribution() -> None:
     weight = build().get_parameter("head.weight").detach()
     bound = 1 / 4096**0.5
@@ -114,6 +139,17 @@ def test_initialisations_have_their_variance(scheme: str, variance: float) -> No
     # 2,304 draws: the standard error of a variance is at most √(2 / 2,304) = 3 %.
     assert float(weight.var()) == pytest.approx(variance, rel=0.12)
     assert float(build(init=scheme).get_parameter("conv2.bias").detach().abs().max()) == 0
+
+
+@pytest.mark.parametrize(("scheme", "factor"), [("small", 0.1), ("large", 10.0)])
+def test_small_and_large_are_the_default_numbers_times_a_factor(scheme: str, factor: float) -> None:
+    usual = build(3, norm="batch").state_dict()
+    scaled = build(3, norm="batch", init=scheme).state_dict()
+    drawn = [f"{part}.{kind}" for part in ("conv1", "conv2", "conv3", "head") for kind in ("weight", "bias")]
+    for name in drawn:
+        assert torch.equal(scaled[name], usual[name] * factor)
+    assert all(bool(usual[name].any()) for name in drawn)
+    assert all(torch.equal(scaled[name], usual[name]) for name in set(usual) - set(drawn))
 
 
 def test_orthogonal_filters_are_orthogonal() -> None:

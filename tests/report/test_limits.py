@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from harness.design.finding import ARTICLE
+from harness.design.overrides import with_overrides
+from harness.design.scale import Scale
 from harness.design.study import Study
 from harness.findings.contrasts import compare
 from harness.findings.frames import load_frames
 from harness.findings.looks import at_last_look
-from harness.report.limits import find_limits
+from harness.report.limits import find_limits, scale_limit
 
 
 def limits_of(study: Study, folder: Path) -> dict[str, str]:
@@ -171,3 +173,18 @@ def test_a_study_that_waits_for_its_next_look_says_so(report_parts: Any, tmp_pat
 
 def test_after_the_last_look_nothing_is_interim(report_parts: Any, tmp_path: Path) -> None:
     assert list(under_way(report_parts, tmp_path, seeds=9)) == ["Small data"]
+
+
+def test_a_study_at_a_scale_says_first_what_it_has_less_of(report_parts: Any, tmp_path: Path) -> None:
+    scale = Scale(seeds=7, epochs=3, settings={"train_images": 500})
+    full = report_parts.small_study(factors=(), scales={"small": scale})
+    scaled = full.at_scale("small")
+    report_parts.record(scaled, tmp_path)
+    said = limits_of(scaled, tmp_path)
+    assert list(said) == ["Small scale", "Small data"]
+    assert said["Small scale"] == (
+        "7 of 8 seeds, 3 of 6 epochs and train_images = 500 instead of all, to try the design out. The full "
+        "study, small, has the same factors and findings; its effects need not be the same."
+    )
+    lifted = with_overrides(full, scale="small", seeds=8, assignments=["epochs=6", "train_images=all"])
+    assert not list(scale_limit(lifted))

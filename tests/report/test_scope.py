@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from harness.design.factor import Factor
 from harness.design.study import Study
 from harness.design.variant import Variant
+from harness.findings.frames import load_frames
 from harness.report.methods import describe_methods, describe_settings
+from harness.report.origins import describe_origins
+from tests.report.conftest import Recorded
 
 
 def a_study(**changes: Any) -> Study:
@@ -95,3 +104,51 @@ def test_the_settings_list_what_a_seed_varies_where_it_is_not_the_usual() -> Non
         "The initial weights.",
         "Which images are trained on and which are tested on.",
     )
+
+
+def test_it_says_that_a_part_of_the_images_is_one_draw() -> None:
+    shared = "All seeds and variants share one draw: p does not say what would come of another."
+    text = of_p(settings={"train_images": 2000, "test_images": 500})
+    part = "Of the training and test images only a part is used, as large as the settings say."
+    assert text.endswith(f"{part} {shared} It does not speak of other data.")
+    by_level = of_p(factors=(Factor("train_images", (100, 1000)),))
+    assert f"Of the training images only a part is used, as large as the settings say. {shared}" in by_level
+    by_variant = of_p(variants=(Variant("plain"), Variant("few", test_images=50)))
+    assert "Of the test images only a part is used" in by_variant
+    assert "only a part" not in of_p(settings={"train_images": None})
+
+
+def test_where_the_split_varies_a_part_is_drawn_from_each_seeds_own() -> None:
+    text = of_p(vary=("init", "split"), settings={"train_images": 2000})
+    assert "as large as the settings say. Each seed draws it from its own division." in text
+    assert "share one draw" not in text
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ([{}], ["1,437", "360"]),
+        ([{"train_images": 1000, "test_images": None}], ["1,437, of which 1,000 are used", "360"]),
+        ([{"train_images": 1437, "test_images": 9999}], ["1,437", "360"]),
+        (
+            [{"train_images": 500, "test_images": 100}, {"train_images": 1200, "test_images": 100}],
+            ["1,437, of which 500 or 1,200 are used", "360, of which 100 are used"],
+        ),
+        ([{"train_images": 500}, {}], ["1,437, of which 500 or all are used", "360"]),
+    ],
+)
+def test_provenance_says_how_many_images_are_used(
+    whole: Recorded, settings: list[dict[str, int]], said: list[str]
+) -> None:
+    frames = load_frames(whole.study, whole.folder)
+    texts = itertools.cycle(map(json.dumps, settings))
+    runs = frames.runs.assign(settings=[next(texts) for _ in range(len(frames.runs))])
+    shown = dict(describe_origins(replace(frames, runs=runs), words=("small",)).data)
+    assert [shown["Training images"], shown["Test images"], shown["Classes"]] == [*said, "10"]
+
+
+def test_settings_that_ask_for_nothing_are_not_among_the_defaults() -> None:
+    (defaults,) = [e.points for e in describe_settings(a_study()) if e.term == "Left at the default"]
+    named = {point.split(" = ")[0] for point in defaults}
+    assert {"epoch_unit", "validation"} <= named
+    assert not {"train_images", "test_images", "metrics", "watched_weights"} & named

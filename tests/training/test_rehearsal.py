@@ -71,6 +71,9 @@ def assert_refused(runs: list[Run], dataset: Dataset, message: str) -> None:
         ({"optimizer_options": {"lr": 1.0}}, r"'SGD' can't be made[\s\S]*change the options"),
         ({"loss": "mse_loss"}, r"training step of variant 'plain' raised [\s\S]*loss\(logits, labels\)"),
         ({"validation": 0.01}, r"validation"),
+        ({"train_images": 3}, r"train_images = 3 of images of 4 classes"),
+        ({"test_images": 3}, r"test_images = 3 of images of 4 classes"),
+        ({"train_images": 10, "validation": 0.1}, r"0.1, where class 0 has 3 images"),
     ],
 )
 def test_settings_that_can_not_train_are_refused(tiny: Dataset, given: dict[str, Any], message: str) -> None:
@@ -124,6 +127,12 @@ def test_a_name_that_one_of_the_networks_takes_is_allowed_for_all(tiny: Dataset,
         (("order",), {"batch_size": 96, "dropout": 0.5}, "batch_size = 96, dropout = 0.5 on 96 images"),
         (("order",), {"batch_size": 72, "validation": 0.25}, "batch_size = 72, dropout = 0.0 on 96 images"),
         (("order", "dropout"), {"batch_size": 128}, "batch_size = 128, dropout = 0.0 on 96 images"),
+        (("order",), {"batch_size": 40, "train_images": 40}, "batch_size = 40, dropout = 0.0 on 40 images"),
+        (
+            ("order",),
+            {"batch_size": 192, "epoch_unit": "updates"},
+            "batch_size = 192, dropout = 0.0 on 96 images",
+        ),
     ],
 )
 def test_seeds_that_make_no_difference_are_refused(
@@ -145,6 +154,8 @@ def test_seeds_that_make_no_difference_are_refused(
         (("order",), {"batch_size": 95}),
         (("order",), {"batch_size": 71, "validation": 0.25}),
         (("order", "dropout"), {"batch_size": 128, "dropout": 0.1}),
+        (("order",), {"batch_size": 39, "train_images": 40}),
+        (("order",), {"batch_size": 128, "epoch_unit": "updates"}),
         (("init",), {"batch_size": 128}),
         (("split",), {"batch_size": 128}),
     ],

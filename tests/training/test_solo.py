@@ -70,6 +70,37 @@ def test_a_run_is_a_plain_loop(tiny: Dataset, given: dict[str, Any]) -> None:
     assert figures(records, "test", "loss")[1:] == pytest.approx(test_losses, rel=1e-4)
 
 
+@pytest.mark.parametrize("batch_size", [8, 64])
+def test_a_run_in_epochs_of_updates_is_a_plain_loop(tiny: Dataset, batch_size: int) -> None:
+    """96 images are three batches of 32: three updates an epoch, of images that follow each other."""
+    run = tiny_run(seed=3, epochs=3, batch_size=batch_size, epoch_unit="updates", dropout=0.25)
+    records = train(run, tiny, device=CPU)
+
+    model = build_model(run, in_channels=1, classes=4, image_size=(8, 8))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    images = torch.tensor(tiny.train.images.astype(np.float32) / 255)
+    labels = torch.tensor(tiny.train.labels)
+    sequence = torch.cat(
+        [
+            torch.randperm(96, generator=torch.Generator().manual_seed(stream(3, "order", n)))
+            for n in range(1, 8)
+        ]
+    )
+    losses, updates = [], iter(sequence.split(batch_size))
+    for epoch in (1, 2, 3):
+        means = []
+        for step in range(3):
+            index = next(updates)
+            set_position(model, epoch=epoch, step=step)
+            loss = functional.cross_entropy(model(images[index]), labels[index])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            means.append(loss.item())
+        losses.append(sum(means) / 3)
+    assert figures(records, "train", "loss") == pytest.approx(losses, rel=1e-4)
+
+
 def test_a_tuning_run_learns_the_same_and_never_measures_the_test_images(tiny: Dataset) -> None:
     run = tiny_run(validation=0.25, dropout=0.5)
     whole, blind = (train(replace(run, stage=stage), tiny, device=CPU) for stage in ("evaluation", "tuning"))
@@ -189,3 +220,14 @@ def test_each_epoch_tells_how_many_images_it_trained_on_and_its_rows(tiny: Datas
     records = train(tiny_run(epochs=3), tiny, device=CPU, on_epoch=lambda *told_of: told.append(told_of))
     assert [images for images, _ in told] == [0, 96, 96, 96]
     assert [row for _, rows in told for row in rows] == records.curves
+    told.clear()
+    given: dict[str, Any] = {"epoch_unit": "updates", "train_images": 40}
+    train(tiny_run(**given), tiny, device=CPU, on_epoch=lambda *told_of: told.append(told_of))
+    assert [images for images, _ in told] == [0, 40, 40]  # two batches of 20
+
+
+def test_a_part_of_the_test_images_is_what_accuracies_are_shares_of(tiny: Dataset) -> None:
+    records = train(tiny_run(train_images=13, test_images=7, epochs=3), tiny, device=CPU)
+    for split, count in (("train", 13), ("probe", 13), ("test", 7)):
+        right = [count * share for share in figures(records, split, "accuracy")]
+        assert right == pytest.approx([round(number) for number in right], abs=1e-9)

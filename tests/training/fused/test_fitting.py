@@ -30,6 +30,7 @@ def test_runs_that_differ_so_share_a_pack(given: dict[str, Any], other: dict[str
     [
         {"norm": "batch"}, {"batch_size": 21}, {"dropout": 0.2}, {"depth": 2}, {"width": 8}, {"kernel": 5},
         {"loss": "multi_margin_loss"}, {"metrics": ("brier",)}, {"validation": 0.1}, {"probe_size": 41},
+        {"epoch_unit": "updates"}, {"train_images": 50}, {"test_images": 20},
     ],
 )  # fmt: skip
 def test_runs_that_differ_so_do_not(other: dict[str, Any]) -> None:
@@ -40,9 +41,9 @@ def test_placement_and_groups_count_where_they_mean_something() -> None:
     assert pack_key(tiny_run(norm="batch")) != pack_key(tiny_run(norm="batch", placement="after"))
     assert pack_key(tiny_run(norm="group", groups=2)) != pack_key(tiny_run(norm="group", groups=4))
     assert pack_key(tiny_run(norm="batch", groups=2)) == pack_key(tiny_run(norm="batch", groups=4))
-    place: dict[str, Any] = {"dropout_place": "head"}
-    assert pack_key(tiny_run(dropout=0.5)) != pack_key(tiny_run(dropout=0.5, **place))
-    assert pack_key(tiny_run()) == pack_key(tiny_run(**place))
+    places = ("activation", "between", "head")
+    assert len({pack_key(tiny_run(dropout=0.5, dropout_place=place)) for place in places}) == 3
+    assert len({pack_key(tiny_run(dropout_place=place)) for place in places}) == 1
 
 
 def test_epochs_data_and_what_may_be_tested_are_shared() -> None:

@@ -97,6 +97,15 @@ def test_a_pack_follows_each_run_for_twenty_steps(
     assert_same(net, models, tolerance=1e-10)
 
 
+@pytest.mark.parametrize("given", [net for net in NETS if net.get("depth") != 1])
+def test_a_pack_drops_between_convolutions_as_each_run_does(tiny: Dataset, given: dict[str, Any]) -> None:
+    place: dict[str, Any] = {"dropout_place": "between"}
+    runs = [tiny_run(seed=i, dropout=rate, **place, **given) for i, rate in enumerate((0.3, 0.6))]
+    net, models = train_both(runs, tiny, epochs=2)
+    assert list(net.keys) == [f"dropout{number}" for number in range(1, net.net.depth)]
+    assert_same(net, models, tolerance=1e-10)
+
+
 def test_rates_of_dropout_may_differ_within_a_pack(tiny: Dataset) -> None:
     runs = [tiny_run(seed=1, norm="batch", dropout=rate) for rate in (0.1, 0.25, 0.8)]
     net, models = train_both(runs, tiny, epochs=2)

@@ -14,8 +14,10 @@ import torch
 from harness.data.dataset import Dataset
 from harness.design.run import Run
 from harness.training import solo
+from harness.training.fused.images import PackImages
 from harness.training.fused.training import pace, train_pack
 from harness.training.records import Records, Row
+from harness.training.splits import epoch_order, splits_of
 from tests.conftest import tiny_run
 
 
@@ -58,7 +60,16 @@ def rows_without_figures(rows: Sequence[Row], figures: set[str]) -> list[Row]:
     return [{k: v for k, v in row.items() if k not in figures} for row in rows]
 
 
-@pytest.mark.parametrize("net", [{}, {"norm": "batch", "dropout": 0.25, "validation": 0.25}])
+@pytest.mark.parametrize(
+    "net",
+    [
+        {},
+        {"norm": "batch", "dropout": 0.25, "validation": 0.25},
+        {"depth": 2, "dropout": 0.4, "dropout_place": "between"},
+        {"epoch_unit": "updates", "batch_size": 64, "train_images": 40, "test_images": 12, "dropout": 0.25},
+        {"epoch_unit": "updates", "batch_size": 8, "norm": "batch", "validation": 0.25},
+    ],
+)
 def test_a_pack_records_what_solo_records(tiny: Dataset, device: torch.device, net: dict[str, Any]) -> None:
     runs = [
         replace(tiny_run(seed=i, epochs=2, metrics=("brier", "top3_accuracy"), **net), keep=True)
@@ -88,6 +99,29 @@ def test_a_pack_records_what_solo_records(tiny: Dataset, device: torch.device, n
         for name, array in single.kept.items():
             assert fused.kept[name].dtype == array.dtype
             np.testing.assert_allclose(fused.kept[name], array, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(("batch_size", "images"), [(8, 16), (64, 128)])
+def test_an_epoch_of_updates_is_the_same_in_a_pack(
+    tiny: Dataset, device: torch.device, batch_size: int, images: int
+) -> None:
+    """Two updates an epoch: 40 images are more than a batch of 32."""
+    runs = [
+        tiny_run(seed=i, batch_size=batch_size, epoch_unit="updates", train_images=40, test_images=12)
+        for i in range(3)
+    ]
+    pack = PackImages(runs, tiny, device)
+    for epoch in (1, 2, 3):
+        orders = pack.orders([2, 0], epoch)
+        assert orders.shape == (2, images)
+        for own, run in zip(orders.cpu(), (runs[2], runs[0]), strict=True):
+            assert torch.equal(own, epoch_order(run, epoch, 40))
+    alike, _ = solo_splits = splits_of(runs[1], tiny, device)
+    assert torch.equal(pack.training.images, alike.images)
+    assert torch.equal(pack.measured["test"].images, solo_splits[1]["test"].images)
+    seen: list[int] = []
+    train_pack(runs, tiny, device=device, on_epoch=lambda run, n, rows: seen.append(n))  # noqa: ARG005
+    assert seen == [0] * 3 + [images] * 6
 
 
 def test_a_run_that_diverges_leaves_its_neighbours_untouched(tiny: Dataset, device: torch.device) -> None:

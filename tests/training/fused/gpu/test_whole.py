@@ -41,6 +41,7 @@ def step(kernels: Kernels, device: torch.device, **settings: Any) -> list[Tensor
         {"norm": "batch", "dropout": 0.25},
         {"norm": "group", "groups": 2, "placement": "after"},
         {"norm": "layer", "dropout": 0.5, "dropout_place": "head"},
+        {"dropout": 0.5, "dropout_place": "between"},
     ],
     ids=str,
 )
