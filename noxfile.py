@@ -18,6 +18,8 @@ nox.options.default_venv_backend = "none"
 ROOT = Path(__file__).parent
 ENVIRONMENT = ROOT / ".nox" / "env"
 BENCHMARKS = "tests/benchmarks"
+SLOW = ["-m", "slow"]
+"""What asks for the long tests; those of `faults` are not among them."""
 PYTHON = [ROOT / name for name in ("harness", "studies", "tests", "docs/findings.py", "noxfile.py")]
 
 
@@ -47,11 +49,14 @@ def dashboard(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests, on up to four cores; with arguments of your own for pytest, on one."""
+    """Run the tests, on up to four cores; `-- -m slow` runs the long ones, other arguments go to pytest."""
     workers = ["-n", str(min(4, os.cpu_count() or 1))]
     # In their own order the long files come early; by the number of their tests they would come last, alone.
     side_by_side = [*workers, "--dist", "loadfile", "--no-loadscope-reorder"]
-    with_tool(session, "pytest", *(session.posargs or side_by_side))
+    if session.posargs == SLOW:
+        with_tool(session, "pytest", *side_by_side, "-m", "slow and not faults and not calibrate")
+    else:
+        with_tool(session, "pytest", *(session.posargs or side_by_side))
 
 
 @nox.session(default=False)
@@ -86,7 +91,7 @@ def bench(session: nox.Session) -> None:
     chosen = [] if any(word.startswith(BENCHMARKS) for word in session.posargs) else [BENCHMARKS]
     # Where nothing was saved yet to compare with, that is a warning, and warnings are errors elsewhere.
     words = ["-W", "default::pytest_benchmark.logger.PytestBenchmarkWarning"]
-    words += ["--benchmark-enable", "--benchmark-autosave"]
+    words += ["--benchmark-enable", "--benchmark-autosave", "-m", "not faults and not calibrate"]
     with_tool(session, "pytest", *chosen, *words, *session.posargs)
 
 

@@ -171,8 +171,8 @@ def _resting(found: Analysis) -> list[str]:
     seeds = found.frames.study.seeds
     return [
         "**The second of the two sampled weights can be dead.** In the article's plain run it has the same "
-        f"digits after all {len(printed)} printed epochs ({printed[0].replace('-', '−')}): the picture of its "
-        f" descent is a line, not a path. Here it never moves in {rests['plain']} of {seeds} seeds of "
+        f"digits after all {len(printed)} printed epochs ({printed[0].replace('-', '−')}): the picture of "
+        f"its descent is a line, not a path. Here it never moves in {rests['plain']} of {seeds} seeds of "
         f"plain and in {rests['bn']} of {seeds} of BN. Two weights say little of a network.",
     ]
 
@@ -205,9 +205,14 @@ def summary(found: dict[str, Analysis]) -> str:
     return f"{claims_table(found)}\n"
 
 
+def all_analysed() -> dict[str, Analysis]:
+    """Every study that answers a claim, in the order of the claims."""
+    return {name: analysed(name) for name in dict.fromkeys(claim.study for claim in CLAIMS)}
+
+
 def main() -> None:
     """Write both."""
-    found = {name: analysed(name) for name in dict.fromkeys(claim.study for claim in CLAIMS)}
+    found = all_analysed()
     (ROOT / "docs" / "findings.md").write_text(page(found))
     readme = ROOT / "README.md"
     readme.write_text(MARKED.sub(summary(found), readme.read_text()))

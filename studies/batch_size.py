@@ -57,5 +57,16 @@ study = Study(
             source="no claim of the article; with equal epochs small batches train longer",
         ),
     ),
-    scales={"small": Scale(seeds=8, epochs=3, settings={"train_images": 1000, "test_images": 500})},
+    scales={
+        "small": Scale(
+            seeds=8,
+            epochs=3,
+            settings={
+                "train_images": 800,
+                "test_images": 500,
+                "probe_size": 256,
+                "diagnostics": (3,),
+            },
+        )
+    },
 )

@@ -52,5 +52,16 @@ study = Study(
             source="Ioffe & Szegedy (2015, section 3.4): batch normalization regularises",
         ),
     ),
-    scales={"small": Scale(seeds=8, epochs=8, settings={"train_images": 3000, "test_images": 1000})},
+    scales={
+        "small": Scale(
+            seeds=8,
+            epochs=6,
+            settings={
+                "train_images": 3000,
+                "test_images": 1000,
+                "probe_size": 256,
+                "diagnostics": (6,),
+            },
+        )
+    },
 )

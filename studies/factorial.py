@@ -67,5 +67,16 @@ study = Study(
             source="the article's third claim, here as a mean over the grid",
         ),
     ),
-    scales={"small": Scale(seeds=8, epochs=4, settings={"train_images": 1000, "test_images": 500})},
+    scales={
+        "small": Scale(
+            seeds=8,
+            epochs=4,
+            settings={
+                "train_images": 800,
+                "test_images": 500,
+                "probe_size": 256,
+                "diagnostics": (4,),
+            },
+        )
+    },
 )

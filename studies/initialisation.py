@@ -50,5 +50,16 @@ study = Study(
             source="the article's second claim, here as a mean over initialisations",
         ),
     ),
-    scales={"small": Scale(seeds=8, epochs=8, settings={"train_images": 3000, "test_images": 1000})},
+    scales={
+        "small": Scale(
+            seeds=8,
+            epochs=6,
+            settings={
+                "train_images": 3000,
+                "test_images": 1000,
+                "probe_size": 256,
+                "diagnostics": (6,),
+            },
+        )
+    },
 )

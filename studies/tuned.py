@@ -22,6 +22,16 @@ study = Study(
         budget=20,
     ),
     scales={
-        "small": Scale(seeds=8, epochs=8, budget=12, settings={"train_images": 3000, "test_images": 1000})
+        "small": Scale(
+            seeds=8,
+            epochs=6,
+            budget=12,
+            settings={
+                "train_images": 3000,
+                "test_images": 1000,
+                "probe_size": 256,
+                "diagnostics": (6,),
+            },
+        )
     },
 )

@@ -390,6 +390,8 @@ from pathlib import Path
 import harness
 from tests.test_interface import made
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever calls the tests may ignore it
+
 def stop():
     while not list(Path("results/small/runs").glob("*.parquet")):
         time.sleep(0.01)

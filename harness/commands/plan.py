@@ -33,7 +33,7 @@ def plan(
     from harness.console.prospects import explain_prospects, prospects_table
     from harness.findings.looks import check_stopping
     from harness.findings.prospects import pilot, prospects
-    from harness.runner.estimating import RECORDED, estimate
+    from harness.runner.estimating import RECORDED, estimate, predict_h200
     from harness.runner.past import recorded_of
     from harness.search.recorded import runs_ahead
     from harness.store.ledger import open_ledger
@@ -50,7 +50,7 @@ def plan(
     packs = packs_ahead(
         missing, declared=ledger.runs, recorded=recorded_of(folder, "engine"), workers=cores()
     )
-    out.print(facts_table(plan_facts(declared, packs=packs, guess=guess)))
+    out.print(facts_table(plan_facts(declared, packs=packs, guess=guess, on_h200=predict_h200(ledger.runs))))
     shown = prospects(declared, pilot(declared, folder, ledger=ledger))
     out.print()
     out.print(prospects_table(shown))

@@ -82,20 +82,25 @@ def design_facts(study: Study) -> list[tuple[str, str]]:
     ]
 
 
-def plan_facts(study: Study, *, packs: str, guess: Estimate) -> list[tuple[str, str]]:
+def plan_facts(study: Study, *, packs: str, guess: Estimate, on_h200: Estimate) -> list[tuple[str, str]]:
     """What a study costs here, line by line.
 
     Args:
         study: the declaration.
         packs: what is still to train, and how, as `packs_ahead` says it.
-        guess: the time it takes.
+        guess: the time that what is still to train takes here.
+        on_h200: the time that all of it would take there.
     """
-    time = guess.basis if not guess.seconds else f"about {duration(guess.seconds)} ({guess.basis})"
     return [
         *design_facts(study),
         ("packs", packs),
-        ("time here", time),
+        ("time here", _time(guess)),
+        ("on an H200", _time(on_h200)),
     ]
+
+
+def _time(guess: Estimate) -> str:
+    return f"about {duration(guess.seconds)} ({guess.basis})" if guess.seconds else guess.basis
 
 
 def runs_table(ledger: Ledger) -> Table:

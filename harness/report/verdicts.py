@@ -100,7 +100,6 @@ class Evidence:
         secondary: whether that is another family than the one that answers the question.
         picture: pairs and differences; None where no seed has a pair.
         nothing: said in the place of the figure, why there is nothing to draw.
-        better: when a pair counts for the variant, in words.
         cards: a contrast each.
         survival: runs that have not reached a threshold, over epochs; None for other endpoints.
         survival_note: restricted means and log-rank tests, in words; may be empty.
@@ -120,7 +119,6 @@ class Evidence:
     secondary: bool
     picture: Picture | None
     nothing: str
-    better: str
     cards: list[Card]
     survival: Picture | None
     survival_note: str
@@ -179,7 +177,6 @@ def make_evidence(
             secondary=group[0].finding.family != PRIMARY,
             picture=pairs_picture(group, palette=palette),
             nothing=f"{held}." if (held := held_in_words(group[0].change)) else NO_PAIR,
-            better="the variant's change is the better one" if group[0].change else "the variant is better",
             cards=[make_card(contrast) for contrast in group],
             survival=survival_picture(
                 _waiting(group[0], survival), name=group[0].finding.name, palette=palette

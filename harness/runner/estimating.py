@@ -24,6 +24,12 @@ REFERENCE_GFLOPS = 50.0
 dropout take some of it.
 """
 
+H200_TFLOPS = 33.5
+"""What is predicted of packs on an H200 in float32: half of its 67 TFLOP/s. Not measured."""
+
+DIAGNOSIS = 7
+"""Training passes over the probe that a diagnosis takes: six gradients, and what enters and leaves layers."""
+
 Size = tuple[int, int, tuple[int, int, int]]
 """Training images, test images, and the shape of an image (channels, height, width)."""
 
@@ -82,6 +88,18 @@ def estimate(runs: Sequence[Run], *, recorded: pa.Table | None, workers: int) ->
     return Estimate(total / workers, f"from arithmetic at {REFERENCE_GFLOPS:.0f} GFLOP/s a worker")
 
 
+def predict_h200(runs: Sequence[Run]) -> Estimate:
+    """The time on one H200 in packs, a prediction from arithmetic; None for what only a run here can tell.
+
+    Args:
+        runs: all that a study trains.
+    """
+    if any(run.build or run.dataset not in SIZES for run in runs):
+        return Estimate(None, "unknown for a network or images of your own")
+    total = sum(operations(run) for run in runs) / (H200_TFLOPS * 1e12)
+    return Estimate(total, f"predicted from arithmetic at {H200_TFLOPS} TFLOP/s, not measured")
+
+
 def size_of(dataset: Dataset) -> Size:
     """The size of data that are open."""
     channels, height, width = dataset.train.images.shape[1:]
@@ -89,7 +107,7 @@ def size_of(dataset: Dataset) -> Size:
 
 
 def operations(run: Run, size: Size | None = None) -> float:
-    """Floating-point operations of a run of the article's network: training, and measuring each epoch.
+    """Floating-point operations of a run of the article's network: training, measuring, and diagnosing.
 
     Args:
         run: which.
@@ -105,7 +123,9 @@ def _operations(settings: Mapping[str, Any], size: Size, *, epochs: int, tested:
     held_out = min(train, settings["train_images"] or train) - learned
     measured = min(settings["probe_size"], learned) + held_out
     measured += images_tested(settings, test=test) if tested else 0
-    seen = epochs * images_an_epoch(settings, learned=learned)
+    diagnosed = sum(epoch <= epochs for epoch in settings["diagnostics"])
+    probed = diagnosed * DIAGNOSIS * min(settings["probe_size"], learned)
+    seen = epochs * images_an_epoch(settings, learned=learned) + probed
     return float(seen * (forward + backward) + (epochs + 1) * measured * forward)
 
 

@@ -23,6 +23,8 @@ from harness.store.lock import study_lock
 from tests.dashboard.conftest import DECLARATION, Served, dashboard
 from tests.report.conftest import Recorded
 
+pytestmark = pytest.mark.slow
+
 Call = Callable[..., tuple[int, str]]
 
 

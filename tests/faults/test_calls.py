@@ -16,6 +16,8 @@ import pytest
 from tests.pace import slowness
 from tests.processes import as_at_a_terminal, left_of_group, small_group
 
+pytestmark = pytest.mark.slow
+
 RUN = [sys.executable, "-m", "harness.cli", "run", "tiny", "--no-mirror", "--workers"]
 WORDS = [*RUN, "2", "--set", "lr=0.05", "--set", "diagnostics=none", "--set", "epochs=60"]
 RUNS = 12

@@ -20,6 +20,8 @@ from harness.design.loading import load_study
 from tests.processes import as_at_a_terminal, left_of_group
 from tests.tables import KEYS, assert_equal
 
+pytestmark = pytest.mark.slow
+
 LONGEST_CALL = 6.0
 """Seconds within which the moment of a kill lies; a call takes about 4 to import torch and begin."""
 

@@ -141,7 +141,7 @@ def test_without_results_the_remedy_is_to_run_the_study(tmp_path: Path) -> None:
     assert caught.value.received == f"no results of study 'grid' in {tmp_path / 'grid'}"
     assert caught.value.rule == "a report needs finished runs of what the study declares"
     assert caught.value.remedy.startswith("`harness run grid` first, or name the folder with --results")
-    assert "after `run --set ...` give report the same --set" in caught.value.remedy
+    assert "after `run --scale ...` or `run --set ...` give this command the same" in caught.value.remedy
     assert caught.value.exit_status == 2
     assert list(tmp_path.iterdir()) == []
 

@@ -137,12 +137,12 @@ def test_a_change_of_accuracy_is_in_points_with_its_sign(
 def test_the_page_tells_what_is_compared(text: str) -> None:
     for words in (
         "The change of test error at the last epoch per doubling of batch_size. Ratio: the variant's change "
-        "by that of plain, 1 where the effect stays the same; means are geometric. Better in: share of pairs "
-        "in which the variant's change is the better one",
+        "by that of plain, 1 where the effect stays the same; means are geometric. As claimed in: share of "
+        "pairs whose difference goes the claimed way, ties counted half",
         "Margin, declared to mean nothing in practice: 0.95 to 1.05 × the errors per doubling of batch_size.",
         "Compared is its change over batch_size: of each variant and seed the slope, per doubling, of a "
         "straight line through the means at 8, 32 and 128, by least squares.",
-        "Difference: the variant's change minus that of plain, 0 where the effect stays the same. Better in",
+        "Difference: the variant's change minus that of plain, 0 where the effect stays the same. As claimed",
         "Compared is its change: of each variant and seed the mean at init kaiming against the one at init "
         "default.",
         "Joined dots: the change of test error at the last epoch per doubling of batch_size, each line one "
@@ -157,7 +157,10 @@ def test_the_page_tells_what_is_compared(text: str) -> None:
 
 
 def test_findings_on_the_mean_are_told_as_before_beside_them(text: str) -> None:
-    assert "Difference: variant minus plain. Better in: share of pairs in which the variant is better" in text
+    assert (
+        "Difference: variant minus plain. As claimed in: share of pairs whose difference goes the claimed"
+        in text
+    )
 
 
 def test_what_diverged_runs_are_worth_is_told_beside_means_alone(text: str) -> None:

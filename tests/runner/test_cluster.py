@@ -27,6 +27,8 @@ from harness.store.results import Results
 from tests.clusters import Loopback, loopback
 from tests.tables import assert_equal
 
+pytestmark = pytest.mark.slow
+
 BLOCKS = """
 import os
 from torch import nn

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from harness.design.run import Cell, Run
-from harness.runner.estimating import REFERENCE_GFLOPS, estimate, operations
+from harness.runner.estimating import REFERENCE_GFLOPS, estimate, operations, predict_h200
 
 
 def run(
@@ -26,7 +26,8 @@ def test_operations_are_those_of_the_articles_network() -> None:
     backward = 2 * forward - 2 * 1024 * 16 * 9
     assert forward == pytest.approx(9.81e6, rel=1e-3)
     assert forward + backward == pytest.approx(29.15e6, rel=2e-3)
-    expected = 30 * 17000 * (forward + backward) + 31 * (1024 + 3000) * forward
+    # Six times, after epochs 1, 2, 4, 8, 16 and 30, what seven training passes over the probe take.
+    expected = (30 * 17000 + 6 * 7 * 1024) * (forward + backward) + 31 * (1024 + 3000) * forward
     assert operations(run()) == expected
 
 
@@ -50,7 +51,14 @@ LEARNED = 3 * FORWARD - 2 * 1024 * 16 * 9
 def test_operations_are_those_of_the_images_that_are_used(
     given: dict[str, Any], seen: int, measured: int
 ) -> None:
-    assert operations(run(**given)) == 30 * seen * LEARNED + 31 * measured * FORWARD
+    assert operations(run(diagnostics=(), **given)) == 30 * seen * LEARNED + 31 * measured * FORWARD
+
+
+def test_the_prediction_for_an_h200_is_arithmetic_and_says_so() -> None:
+    guess = predict_h200([run()] * 1440)
+    assert guess.seconds == pytest.approx(1440 * operations(run()) / 33.5e12)
+    assert guess.basis == "predicted from arithmetic at 33.5 TFLOP/s, not measured"
+    assert predict_h200([run(build="nets:make")]).seconds is None
 
 
 def test_an_estimate_rests_on_arithmetic_first() -> None:
@@ -81,12 +89,13 @@ def test_an_estimate_from_finished_runs_takes_their_images_and_epochs_into_accou
     given: dict[str, Any] = {"train_images": 2000, "test_images": 500, "probe_size": 300}
     small = replace(run(**given), epochs=5)
     rows = recorded({"variant": "plain", "wall_seconds": 7.0, "settings": json.dumps(given), "epochs": 5})
-    work = 5 * 2000 * LEARNED + 6 * (300 + 500) * FORWARD
-    whole = 30 * 17000 * LEARNED + 31 * (1024 + 3000) * FORWARD
+    # Diagnosed after epochs 1, 2 and 4, in full after 8, 16 and 30 as well: seven passes over the probe each.
+    work = (5 * 2000 + 3 * 7 * 300) * LEARNED + 6 * (300 + 500) * FORWARD
+    whole = (30 * 17000 + 6 * 7 * 1024) * LEARNED + 31 * (1024 + 3000) * FORWARD
     assert estimate([small], recorded=rows, workers=1).seconds == pytest.approx(7.0)
     assert estimate([run()], recorded=rows, workers=1).seconds == pytest.approx(7.0 * whole / work)
     tuning = recorded({"variant": "plain", "wall_seconds": 7.0, "stage": "tuning"})  # measures no test images
-    blind = 30 * 17000 * LEARNED + 31 * 1024 * FORWARD
+    blind = (30 * 17000 + 6 * 7 * 1024) * LEARNED + 31 * 1024 * FORWARD
     assert estimate([run()], recorded=tuning, workers=1).seconds == pytest.approx(7.0 * whole / blind)
 
 

@@ -17,6 +17,8 @@ from harness.runner.running import run_study
 from harness.store.results import Results
 from tests.tables import assert_equal
 
+pytestmark = pytest.mark.slow
+
 NETS = """
 import os, signal, sys, time
 from multiprocessing import current_process

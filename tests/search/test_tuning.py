@@ -27,6 +27,8 @@ from harness.store.results import Results
 from tests.search.conftest import run
 from tests.tables import assert_equal, frame
 
+pytestmark = pytest.mark.slow
+
 DONE = {"completed": 4}
 
 

@@ -18,6 +18,8 @@ from harness.runner.replicating import replicate_both
 from harness.training.published import EPOCHS, PUBLISHED, VARIANTS
 from harness.training.replica import _loader_order, _starting_network
 
+pytestmark = pytest.mark.slow
+
 
 def _ignore(event: Event) -> None:
     del event

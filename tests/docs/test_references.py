@@ -7,10 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.design.search import Search
 from harness.design.settings import KNOWN
-from harness.design.space import Range
-from harness.design.study import Study
 from harness.store.tables import (
     ARCHITECTURE,
     DIAGNOSTICS,
@@ -21,7 +18,7 @@ from harness.store.tables import (
     runs_schema,
 )
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def section(text: str, heading: str) -> str:
@@ -50,21 +47,6 @@ def test_every_setting_is_documented_with_its_default_and_rule() -> None:
     text = (ROOT / "docs" / "settings.md").read_text()
     for name, setting in KNOWN.items():
         assert f"| `{name}` | `{setting.default!r}` | {setting.rule} | {setting.meaning} |" in text
-
-
-def test_the_study_in_the_readme_can_be_declared() -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
-    names: dict[str, object] = {}
-    exec(code, names)
-    study = names["study"]
-    assert isinstance(study, Study)
-    assert study.size == 2 * 3 * 10
-
-
-def test_the_search_in_the_readme_can_be_declared() -> None:
-    (code,) = re.findall(r"search=(Search\(.*\)),\n", (ROOT / "README.md").read_text())
-    search = eval(code, {"Range": Range, "Search": Search})
-    assert (search.budget, list(search.space)) == (20, ["lr", "batch_size"])
 
 
 def test_the_readme_names_every_command_and_session() -> None:
