@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.commands.speech import out
-from harness.console.tables import studies_table
+from harness.console.tables import studies_lines
 from harness.design.loading import load_study, study_files
 from harness.design.study import Study
 from harness.errors import HarnessError, InputError
@@ -25,4 +25,4 @@ def list_studies() -> None:
             rule="studies are Python files in studies/ of the working folder",
             remedy="go to the project's folder, or write a study file there",
         )
-    out.print(studies_table(studies))
+    out.print(studies_lines(studies))

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from rich.console import Group
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -22,34 +24,34 @@ if TYPE_CHECKING:  # `list` answers without pyarrow and scipy
 STATUSES = ("completed", "diverged", "failed", "timeout", "oom", "missing")
 
 
-def studies_table(studies: Mapping[str, Study | str]) -> Table:
-    """The studies with their size; a broken file shows its error in place of its question."""
-    scaled = any(study.scales for study in studies.values() if not isinstance(study, str))
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("study", "data", "cells", "seeds", "runs", *(["scales"] if scaled else []), "question"):
-        table.add_column(column, justify="right" if column in ("cells", "seeds", "runs") else "left")
+def studies_lines(studies: Mapping[str, Study | str]) -> Group:
+    """Each study with its data and size, its question below; a broken file has its error there."""
+    lines: list[Text | Padding] = []
     for name, study in studies.items():
         if isinstance(study, str):
-            table.add_row(name, "", "", "", "", *([""] if scaled else []), Text(study, style="red"))
+            lines += [Text(name, style="bold"), _below(Text(study, style="red"))]
         else:
-            counts = (str(study.size // study.seeds), str(study.seeds), _runs(study))
-            scales = [escape(_scales(study))] if scaled else []
-            table.add_row(name, escape(study.dataset), *counts, *scales, escape(study.question))
-    return table
+            lines += [Text.assemble((name, "bold"), f"  {_size(study)}"), _below(Text(study.question))]
+    return Group(*lines)
 
 
-def _scales(study: Study) -> str:
-    """The scales of a study with the number of runs of each: `small: 48`."""
-    return ", ".join(f"{name}: {_runs(study.at_scale(name))}" for name in study.scales)
+def _below(text: Text) -> Padding:
+    return Padding(text, (0, 0, 0, 2))
+
+
+def _size(study: Study) -> str:
+    """What a study trains: `digits, 4 cells × 6 seeds = 24 runs; small: 8 runs`."""
+    grid = f"{study.size // study.seeds:,} cells × {study.seeds} seeds = {_runs(study)}"
+    scales = [f"{name}: {_runs(study.at_scale(name))}" for name in study.scales]
+    return "; ".join([f"{study.dataset}, {grid}", *scales])
 
 
 def _runs(study: Study) -> str:
-    """The number of runs, those of a search first: `40 + 20`."""
+    """The number of runs, and of those of a search: `20 runs, after 40 to tune`."""
     if study.search is None:
-        return f"{study.size:,}"
-    cells = study.size // study.seeds
+        return f"{study.size:,} runs"
     tuning, _ = study.search.cost(epochs=study.epochs)
-    return f"{cells * tuning:,} + {study.size:,}"
+    return f"{study.size:,} runs, after {study.size // study.seeds * tuning:,} to tune"
 
 
 def facts_table(facts: Iterable[tuple[str, str]]) -> Table:

@@ -121,13 +121,15 @@ def test_runs_that_fail_are_looked_up_at_the_scale(
 
 
 def test_the_list_tells_the_scales_where_a_study_has_some(harness: Harness, scaled: Path) -> None:
-    assert "runs scales question tiny folder:images 4 7 28 small: 8 Does it run?" in harness("list").out
+    assert (
+        "tiny folder:images, 4 cells × 7 seeds = 28 runs; small: 8 runs Does it run?" in harness("list").out
+    )
     text = DECLARATION.replace("tiny", "plain")
     (scaled / "studies" / "plain.py").write_text(text)
     (scaled / "studies" / "broken.py").write_text("study = (")
-    assert "plain folder:images 4 6 24 Does it run?" in harness("list").out
+    assert "plain folder:images, 4 cells × 6 seeds = 24 runs Does it run?" in harness("list").out
     (scaled / "studies" / "tiny.py").unlink()
-    assert "scales" not in harness("list").out
+    assert "small" not in harness("list").out
 
 
 def test_nox_hands_the_scale_on_to_slices_and_report() -> None:

@@ -47,7 +47,7 @@ def test_the_plan_says_what_the_search_costs(study: str) -> None:
 def test_the_list_counts_tuning_runs_apart(study: str) -> None:
     # As declared, for each of two cells: 10 + 5 + 2, then three times 3 + 1, then 1.
     told = [line for line in lines(harness("list")) if line.startswith(study)]
-    assert [line.split(" Does")[0] for line in told] == ["tuned folder:images 2 6 60 + 12"]
+    assert told == ["tuned folder:images, 2 cells × 6 seeds = 12 runs, after 60 to tune"]
 
 
 def test_a_report_waits_for_the_search(study: str) -> None:
