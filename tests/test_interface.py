@@ -279,6 +279,15 @@ def test_a_tuned_study_is_read_with_what_its_search_chose() -> None:
     assert len(harness.load(narrower, "trials")) == 4
 
 
+def test_images_that_change_between_two_calls_are_read_anew(project: Path) -> None:
+    study = made(factors=(), epochs=1)
+    harness.run(study, workers=0, engine="solo")
+    first = set(harness.load(study)["run_id"])
+    next(project.glob("images/train/*/*.png")).unlink()
+    assert harness.run(study, workers=0, engine="solo") == {"completed": 12}
+    assert len(first | set(harness.load(study)["run_id"])) == 24
+
+
 FRAGILE = """
 from pathlib import Path
 from torch import nn

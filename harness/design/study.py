@@ -81,25 +81,7 @@ class Study:
         declared = not self.planned  # else it is made from a declared one, whose scales were tried
         object.__setattr__(self, "planned", self.planned or self.seeds)
         where = f"study {self.name!r}"
-        for what, count in (("seeds", self.seeds), ("epochs", self.epochs)):
-            if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= FIRST_TUNING_SEED:
-                raise InputError(
-                    f"{where}: {what} = {count!r}",
-                    rule=f"{what} is a whole number, at least 1 and at most {FIRST_TUNING_SEED:,}",
-                    remedy=f"for instance {what}=20",
-                )
-        if not isinstance(self.dataset, str) or not self.dataset:
-            raise InputError(
-                f"{where}: dataset = {self.dataset!r}",
-                rule="a study names its data",
-                remedy="for instance dataset='devanagari'",
-            )
-        if not isinstance(self.keep, int) or isinstance(self.keep, bool) or self.keep < 0:
-            raise InputError(
-                f"{where}: keep = {self.keep!r}",
-                rule="keep is a number of seeds, a whole one, at least 0",
-                remedy="keep=1 keeps the weights of the first seed of each cell, keep=0 none",
-            )
+        self._check_own(where)
         check_looks(self.looks, spending=self.spending, planned=self.planned, where=where)
         searched = self.search is not None
         object.__setattr__(self, "vary", check_vary(self.vary, searched=searched, where=where))
@@ -124,6 +106,28 @@ class Study:
         check_scales(self.scales, where=where)
         for name in self.scales if declared else ():
             self.at_scale(name)
+
+    def _check_own(self, where: str) -> None:
+        """Refuse what is wrong in itself, whatever stands beside it."""
+        for what, count in (("seeds", self.seeds), ("epochs", self.epochs)):
+            if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= FIRST_TUNING_SEED:
+                raise InputError(
+                    f"{where}: {what} = {count!r}",
+                    rule=f"{what} is a whole number, at least 1 and at most {FIRST_TUNING_SEED:,}",
+                    remedy=f"for instance {what}=20",
+                )
+        if not isinstance(self.dataset, str) or not self.dataset:
+            raise InputError(
+                f"{where}: dataset = {self.dataset!r}",
+                rule="a study names its data",
+                remedy="for instance dataset='devanagari'",
+            )
+        if not isinstance(self.keep, int) or isinstance(self.keep, bool) or self.keep < 0:
+            raise InputError(
+                f"{where}: keep = {self.keep!r}",
+                rule="keep is a number of seeds, a whole one, at least 0",
+                remedy="keep=1 keeps the weights of the first seed of each cell, keep=0 none",
+            )
 
     def _check_variants(self, where: str) -> None:
         names = [variant.name for variant in self.variants]

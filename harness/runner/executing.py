@@ -134,6 +134,10 @@ def open_data(run: Run, desk: Desk) -> Dataset:
     """
     dataset = _dataset(run.dataset, desk.data_dir, desk.sent)
     if dataset.sha256 != run.data_sha256:
+        # A notebook's process sees many calls, between which the images or the working folder may change.
+        _dataset.cache_clear()
+        dataset = _dataset(run.dataset, desk.data_dir, desk.sent)
+    if dataset.sha256 != run.data_sha256:
         raise DataError(
             f"{dataset.name} has changed since the call began: its hash is now {dataset.sha256[:16]}",
             rule="a run is trained on the data that its fingerprint names",

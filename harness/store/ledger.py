@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.data import known_sha256
+from harness.data import known_sha256, open_dataset
+from harness.data.opening import FOLDER_PREFIX
 from harness.design.run import Run
 from harness.design.study import Study
 from harness.errors import InputError
@@ -57,7 +58,8 @@ def open_ledger(
     """Expand a study and look up its runs.
 
     The data's hash comes from the data set where it is known here; elsewhere (a report written on a
-    machine without the data) from the recorded runs, the latest first.
+    machine without the data) from the recorded runs, the latest first. A folder of pictures that is here is
+    decoded where it has changed since, for then nothing that is recorded says what is in it.
 
     Args:
         study: the declaration.
@@ -67,6 +69,7 @@ def open_ledger(
 
     Raises:
         InputError: an unknown data set.
+        DataError: a picture of a folder that is here can't be read.
         StoreError: a file of results is damaged.
     """
     recorded = look_up(results)
@@ -126,12 +129,17 @@ def look_up(results: Results) -> Recorded:
 def _data_sha256(study: Study, results: Results, *, data_dir: Path | None) -> str:
     try:
         known = known_sha256(study.dataset, data_dir=data_dir)
+        if known:
+            return known
+        recorded = _recorded_sha256(study, results)
+        if recorded and study.dataset.startswith(FOLDER_PREFIX):
+            return open_dataset(study.dataset, data_dir=data_dir).sha256
+        return recorded or UNKNOWN_DATA
     except InputError:
         recorded = _recorded_sha256(study, results)
         if recorded is None:
             raise
         return recorded  # a folder of pictures that is no longer here, or was on another machine
-    return known or _recorded_sha256(study, results) or UNKNOWN_DATA
 
 
 def _recorded_sha256(study: Study, results: Results) -> str | None:

@@ -41,7 +41,7 @@ def test_the_folder_of_studies_is_made_and_the_data_are_named(harness: Harness, 
     assert harness("new", "odd.name-1", "--data", 'folder:my "images"').status == 0
     study = load_study("odd.name-1")
     assert (study.name, study.dataset) == ("odd.name-1", 'folder:my "images"')
-    assert [path.name for path in (project / "studies").iterdir()] == ["odd.name-1.py"]
+    assert [path.name for path in (project / "studies").glob("*.py")] == ["odd.name-1.py"]
     assert "`harness data odd.name-1`" in (project / "studies" / "odd.name-1.py").read_text()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -151,7 +152,8 @@ def test_data_that_change_during_a_call_are_not_recorded_under_their_old_hash(
     from harness.runner import executing
 
     dataset = open_dataset(tiny_study.dataset)
-    monkeypatch.setattr(executing, "_dataset", lambda *_: replace(dataset, sha256="f" * 64))
+    changed = cache(lambda *_: replace(dataset, sha256="f" * 64))
+    monkeypatch.setattr(executing, "_dataset", changed)
     with pytest.raises(
         DataError, match=r"has changed since the call began[\s\S]*fingerprint names[\s\S]*call again"
     ):

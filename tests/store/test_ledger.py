@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 import harness.store.ledger
+from harness.data import open_dataset
 from harness.design.factor import Factor
 from harness.design.run import Run
 from harness.design.study import Study
@@ -229,3 +231,17 @@ def test_a_damaged_file_is_told_once_and_its_runs_are_missing_then(
     assert "agrees with its checksums" in caught.value.rule
     assert "`harness run results` trains missing runs again" in caught.value.remedy
     assert open_ledger(study, results).counts() == Counter(missing=12)
+
+
+def test_a_folder_that_changed_since_it_was_recorded_is_looked_into(
+    results: Results, study: Study, row_of: RowOf, tmp_path: Path
+) -> None:
+    for part in ("train", "test"):
+        for label in ("a", "b"):
+            (tmp_path / "pictures" / part / label).mkdir(parents=True)
+            Image.new("L", (8, 8), 9).save(tmp_path / "pictures" / part / label / "0.png")
+    here = replace(study, dataset=f"folder:{tmp_path / 'pictures'}")
+    record(results, here.runs("b" * 64)[:3], here, row_of, day=5)
+    ledger = open_ledger(here, results)
+    assert ledger.data_sha256 == open_dataset(here.dataset).sha256
+    assert ledger.counts() == Counter(missing=12)
