@@ -50,7 +50,7 @@ def plan(
     packs = packs_ahead(
         missing, declared=ledger.runs, recorded=recorded_of(folder, "engine"), workers=cores()
     )
-    out.print(facts_table(plan_facts(declared, packs=packs, guess=guess, on_h200=predict_h200(ledger.runs))))
+    out.print(facts_table(plan_facts(declared, packs=packs, guess=guess, on_h200=predict_h200(missing))))
     shown = prospects(declared, pilot(declared, folder, ledger=ledger))
     out.print()
     out.print(prospects_table(shown))

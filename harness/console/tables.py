@@ -91,7 +91,7 @@ def plan_facts(study: Study, *, packs: str, guess: Estimate, on_h200: Estimate) 
         study: the declaration.
         packs: what is still to train, and how, as `packs_ahead` says it.
         guess: the time that what is still to train takes here.
-        on_h200: the time that all of it would take there.
+        on_h200: the time that it would take there.
     """
     return [
         *design_facts(study),

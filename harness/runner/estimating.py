@@ -92,12 +92,14 @@ def predict_h200(runs: Sequence[Run]) -> Estimate:
     """The time on one H200 in packs, a prediction from arithmetic; None for what only a run here can tell.
 
     Args:
-        runs: all that a study trains.
+        runs: what is to be trained.
     """
+    if not runs:
+        return Estimate(0.0, "nothing is left to train")
     if any(run.build or run.dataset not in SIZES for run in runs):
         return Estimate(None, "unknown for a network or images of your own")
     total = sum(operations(run) for run in runs) / (H200_TFLOPS * 1e12)
-    return Estimate(total, f"predicted from arithmetic at {H200_TFLOPS} TFLOP/s, not measured")
+    return Estimate(total, f"by arithmetic alone, at {H200_TFLOPS} TFLOP/s; not measured")
 
 
 def size_of(dataset: Dataset) -> Size:

@@ -57,8 +57,9 @@ def test_operations_are_those_of_the_images_that_are_used(
 def test_the_prediction_for_an_h200_is_arithmetic_and_says_so() -> None:
     guess = predict_h200([run()] * 1440)
     assert guess.seconds == pytest.approx(1440 * operations(run()) / 33.5e12)
-    assert guess.basis == "predicted from arithmetic at 33.5 TFLOP/s, not measured"
+    assert guess.basis == "by arithmetic alone, at 33.5 TFLOP/s; not measured"
     assert predict_h200([run(build="nets:make")]).seconds is None
+    assert predict_h200([]).basis == "nothing is left to train"
 
 
 def test_an_estimate_rests_on_arithmetic_first() -> None:
