@@ -132,18 +132,7 @@ def open_data(run: Run, desk: Desk) -> Dataset:
     Raises:
         DataError: they can't be had, or have changed since the call began.
     """
-    dataset = _dataset(run.dataset, desk.data_dir, desk.sent)
-    if dataset.sha256 != run.data_sha256:
-        # A notebook's process sees many calls, between which the images or the working folder may change.
-        _dataset.cache_clear()
-        dataset = _dataset(run.dataset, desk.data_dir, desk.sent)
-    if dataset.sha256 != run.data_sha256:
-        raise DataError(
-            f"{dataset.name} has changed since the call began: its hash is now {dataset.sha256[:16]}",
-            rule="a run is trained on the data that its fingerprint names",
-            remedy="call again: the runs of the changed data are other runs",
-        )
-    return dataset
+    return _dataset(run.dataset, desk.data_dir, desk.sent, run.data_sha256)
 
 
 def want_of_memory(error: BaseException) -> bool:
@@ -159,10 +148,23 @@ def _text(error: BaseException) -> str:
 
 
 @lru_cache(maxsize=2)
-def _dataset(name: str, data_dir: Path | None, sent: str | None) -> Dataset:
-    """The data set, opened once a process; its memory-mapped pages are shared by all processes."""
-    if sent is None:
-        return open_dataset(name, data_dir=data_dir)
+def _dataset(name: str, data_dir: Path | None, sent: str | None, sha256: str) -> Dataset:
+    """The data of this hash, opened once a process; their memory-mapped pages are shared by all processes.
+
+    The hash is part of what is remembered: a notebook's process outlives changes of the images.
+    """
+    dataset = open_dataset(name, data_dir=data_dir) if sent is None else _sent(name, sent)
+    if dataset.sha256 != sha256:
+        raise DataError(
+            f"{dataset.name} has changed since the call began: its hash is now {dataset.sha256[:16]}",
+            rule="a run is trained on the data that its fingerprint names",
+            remedy="call again: the runs of the changed data are other runs",
+        )
+    return dataset
+
+
+def _sent(name: str, sent: str) -> Dataset:
+    """The data that were sent to this machine."""
     dataset = kept(sent, name=name)
     if dataset is None:
         raise DataError(

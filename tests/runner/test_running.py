@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -152,8 +151,8 @@ def test_data_that_change_during_a_call_are_not_recorded_under_their_old_hash(
     from harness.runner import executing
 
     dataset = open_dataset(tiny_study.dataset)
-    changed = cache(lambda *_: replace(dataset, sha256="f" * 64))
-    monkeypatch.setattr(executing, "_dataset", changed)
+    executing._dataset.cache_clear()
+    monkeypatch.setattr(executing, "open_dataset", lambda *_, **__: replace(dataset, sha256="f" * 64))
     with pytest.raises(
         DataError, match=r"has changed since the call began[\s\S]*fingerprint names[\s\S]*call again"
     ):
