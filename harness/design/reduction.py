@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.design.settings import KNOWN
+from harness.design.settings import DEFAULTS
 from harness.design.study import Study
 
 
@@ -26,8 +26,7 @@ def _counts(study: Study, full: Study) -> Iterator[str]:
 
 def _settings(study: Study, full: Study) -> Iterator[str]:
     """Settings for all runs; of a network of the user's own, only itself knows its defaults."""
-    usual = {name: setting.default for name, setting in KNOWN.items()}
-    before = {**usual, **full.settings}
+    before = {**DEFAULTS, **full.settings}
     for name, value in study.settings.items():
         if name not in before:
             yield f"{name} = {_said(value)}"

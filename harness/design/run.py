@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from harness.design.settings import KNOWN, Scalar, Value
+from harness.design.settings import DEFAULTS, Scalar, Value
 from harness.design.variation import USUAL, Source
 
 NUMERICS = 4
@@ -82,7 +82,7 @@ class Run:
     @property
     def settings(self) -> dict[str, Any]:
         """Every setting of the run: the defaults, then what the study gives."""
-        return {**{name: setting.default for name, setting in KNOWN.items()}, **self.given}
+        return {**DEFAULTS, **self.given}
 
     @cached_property
     def fingerprint(self) -> str:

@@ -193,6 +193,8 @@ MODEL: Mapping[str, Setting] = {
 
 KNOWN: Mapping[str, Setting] = {**TRAINING, **MODEL}
 
+DEFAULTS: Mapping[str, Value] = {name: setting.default for name, setting in KNOWN.items()}
+
 FACTS = ("in_channels", "classes", "image_size")
 """What the data decide about a network; a user's own `build` may ask for them, no study may set them."""
 

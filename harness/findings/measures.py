@@ -12,10 +12,12 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from harness.design.settings import DEFAULTS
 from harness.errors import StoreError
 from harness.findings.frames import StudyFrames
 from harness.stats.effects import log_error
 from harness.store.tables import FINISHED
+from harness.training.amounts import images_tested
 
 Worst = Callable[[pd.Series], float]
 """Gives the worst of some values: their least or their largest."""
@@ -37,8 +39,8 @@ def last_log_error(frames: StudyFrames) -> pd.DataFrame:
 def _tested_images(frames: StudyFrames) -> pd.Series:
     """On how many images each run was tested: all that the data have, unless its settings ask for fewer."""
     test, texts = int(_facts_of_data(frames)["test"]), frames.runs["settings"]
-    asked = {text: json.loads(text).get("test_images") for text in texts.unique()}
-    return texts.map({text: min(test, most or test) for text, most in asked.items()})
+    settings = {text: {**DEFAULTS, **json.loads(text)} for text in texts.unique()}
+    return texts.map({text: images_tested(given, test=test) for text, given in settings.items()})
 
 
 def last_accuracy(frames: StudyFrames) -> pd.DataFrame:

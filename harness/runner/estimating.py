@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from harness.data.dataset import Dataset
 from harness.design.run import Run
-from harness.design.settings import KNOWN
+from harness.design.settings import DEFAULTS
 from harness.store.tables import FINISHED
 from harness.training.amounts import images_an_epoch, images_learned, images_tested
 
@@ -145,13 +145,12 @@ def _paces(recorded: pa.Table | None) -> dict[tuple[str, str], float]:
     """Wall seconds for a unit of work, by data set and variant, over the finished runs."""
     if recorded is None:
         return {}
-    defaults = {name: setting.default for name, setting in KNOWN.items()}
     seconds: defaultdict[tuple[str, str], float] = defaultdict(float)
     works: defaultdict[tuple[str, str], float] = defaultdict(float)
 
     @cache  # the seeds of a cell have their settings in common
     def work(settings: str, dataset: str, epochs: int, stage: str) -> float:
-        known = defaults | json.loads(settings)
+        known = {**DEFAULTS, **json.loads(settings)}
         return _work(known, dataset, epochs=epochs, tested=stage != "tuning")
 
     for row in recorded.select(RECORDED).to_pylist():
