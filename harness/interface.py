@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.commands.studies import resolved
 from harness.design.loading import load_study
 from harness.design.overrides import with_overrides
 from harness.design.resolution import check_seeds
@@ -127,7 +128,7 @@ def load(study: Named, table: str = "runs", *, results: str | Path = "results") 
 
     declared = _declared(study)
     check_table(table)
-    chosen = declared if table == "trials" else _resolved(declared, results)
+    chosen = declared if table == "trials" else resolved(declared, results=Path(results))
     return tidy(chosen, table, Path(results) / declared.name)
 
 
@@ -159,7 +160,7 @@ def compare(study: Named, *, results: str | Path = "results") -> pd.DataFrame:
     from harness.findings.looks import at_last_look
     from harness.report.summary import summarise
 
-    declared = _resolved(_declared(study), results)
+    declared = resolved(_declared(study), results=Path(results))
     frames = at_last_look(load_frames(declared, Path(results) / declared.name))
     return summarise(contrasts_of(frames))
 
@@ -189,7 +190,7 @@ def render(
     from harness.commands.worked import worked_example
     from harness.report.writing import write_report
 
-    declared = _resolved(_declared(study), results)
+    declared = resolved(_declared(study), results=Path(results))
     return write_report(
         declared,
         results=Path(results) / declared.name,
@@ -210,16 +211,6 @@ def _declared(study: Named) -> Study:
         rule="a study is a Study, a name in studies/ of the working folder, or a path to a study file",
         remedy="for instance Study(...), 'article' or 'studies/article.py'",
     )
-
-
-def _resolved(study: Study, results: str | Path) -> Study:
-    """The study with what its search chose, if it has one."""
-    if study.search is None:
-        return study
-    from harness.search.recorded import resolve
-    from harness.store.results import Results
-
-    return resolve(study, Results(Path(results) / study.name))
 
 
 @contextmanager
@@ -265,7 +256,7 @@ def _failure(study: Study, counts: Counter[str], *, results: Path) -> HarnessErr
     from harness.store.tables import FINISHED
 
     folder = Results(results / study.name)
-    status = open_ledger(_resolved(study, results), folder).status
+    status = open_ledger(resolved(study, results=results), folder).status
     recorded = folder.runs(columns=("error",))
     rows = [] if recorded is None else recorded.to_pylist()
     why = [row for row in rows if status.get(row["run_id"], "completed") not in FINISHED and row["error"]]

@@ -27,12 +27,17 @@ def resolved_study(
 ) -> Study:
     """The same with what its search chose, if it has one."""
     declared = declared_study(name, scale=scale, seeds=seeds, assignments=assignments)
-    if declared.search is None:
-        return declared
+    return resolved(declared, results=results, data_dir=data_dir)
+
+
+def resolved(study: Study, *, results: Path, data_dir: Path | None = None) -> Study:
+    """A study with what its search chose, if it has one."""
+    if study.search is None:
+        return study
     from harness.search.recorded import resolve
     from harness.store.results import Results
 
-    return resolve(declared, Results(results / declared.name), data_dir=data_dir)
+    return resolve(study, Results(results / study.name), data_dir=data_dir)
 
 
 def named(study: str, scale: str | None) -> str:
