@@ -7,47 +7,25 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from PIL import Image
 
-from harness.cli import main
 from harness.store.machine import cores
 from harness.store.results import Results
+from tests.calls import Harness, caller
 from tests.conftest import DECLARATION
 
 ROOT = Path(__file__).parents[1]
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a call of the command line exited with and printed."""
-
-    status: int
-    out: str
-    err: str
-
-
-Harness = Callable[..., Said]
 
 
 @pytest.fixture
 def harness(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Harness:
     """Calls the command line in this process, in the project."""
     del project
-
-    def call(*words: str) -> Said:
-        monkeypatch.setattr(sys, "argv", ["harness", *words])
-        with pytest.raises(SystemExit) as end:
-            main()
-        said = capsys.readouterr()
-        return Said(int(end.value.code or 0), said.out, said.err)
-
-    return call
+    return caller(monkeypatch, capsys)
 
 
 def test_from_a_study_to_a_report_and_again(harness: Harness, project: Path) -> None:

@@ -11,7 +11,7 @@ from harness.design.loading import load_study
 from harness.design.search import Search
 from harness.design.space import Range
 from harness.design.study import Study
-from tests.commands.conftest import Harness
+from tests.calls import Harness
 
 QUICK = [
     f"--set={text}"

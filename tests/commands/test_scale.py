@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.conftest import Harness
+from tests.calls import Harness
 from tests.conftest import DECLARATION
 
 ROOT = Path(__file__).parents[2]
