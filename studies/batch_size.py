@@ -65,9 +65,9 @@ study = Study(
             seeds=8,
             epochs=3,
             settings={
-                "train_images": 800,
-                "test_images": 500,
-                "probe_size": 256,
+                "train_images": 640,
+                "test_images": 400,
+                "probe_size": 128,
                 "diagnostics": (3,),
             },
         )

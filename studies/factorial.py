@@ -71,12 +71,12 @@ study = Study(
     scales={
         "small": Scale(
             seeds=8,
-            epochs=4,
+            epochs=3,
             settings={
-                "train_images": 800,
-                "test_images": 500,
-                "probe_size": 256,
-                "diagnostics": (4,),
+                "train_images": 560,
+                "test_images": 400,
+                "probe_size": 128,
+                "diagnostics": (3,),
             },
         )
     },

@@ -18,7 +18,6 @@ from harness.runner.crew import Crew, ticking
 from harness.runner.desk import Desk
 from harness.runner.devices import Place
 from harness.runner.engines import Choice, Gauge, choose_engine, settle_engine
-from harness.runner.estimating import operations, size_of
 from harness.runner.events import Advanced, Chosen, Finished, Notify, Preparing, Recorded, Retried, Started
 from harness.runner.gauging import measure
 from harness.runner.journal import Journal, join_files
@@ -29,6 +28,7 @@ from harness.runner.packing import Pack, form_packs
 from harness.runner.past import recorded_of
 from harness.runner.shift import Workers
 from harness.runner.tries import Try, try_packs
+from harness.runner.work import size_of, work_of_run
 from harness.runner.workplace import find_place
 from harness.store.ledger import Ledger
 from harness.store.lock import study_lock
@@ -175,7 +175,7 @@ class Call:
             runs,
             images=self._choice.images,
             workers=len(self._place.slots),
-            cost=lambda run: operations(run, size_of(self._dataset)),
+            cost=lambda run: work_of_run(run, size_of(self._dataset)).seconds,
         )
 
     def _tick(self) -> None:

@@ -17,21 +17,21 @@ from harness.runner.beacons import light, put_out
 from harness.runner.desk import Desk
 from harness.runner.devices import Place, own_device
 from harness.runner.engines import Gauge
-from harness.runner.estimating import REFERENCE_GFLOPS, operations, size_of
 from harness.runner.executing import free_memory, open_data
 from harness.runner.packing import Pack, group_runs
 from harness.runner.post import Death
 from harness.runner.shift import Workers
 from harness.runner.tries import Try
+from harness.runner.work import size_of, work_of_run
 from harness.training import solo
 from harness.training.fused import training as fused
 
 WORTH_SECONDS = 60.0
 """Of training that lies ahead; for less, nothing is measured."""
 
-GFLOPS = {"cpu": REFERENCE_GFLOPS, "cuda": 2000.0}
-"""Of a worker or a GPU, to reckon with: a GPU that trains one small network at a time waits for kernels to be
-launched, 5 to 10 s an article run of 15.75 TFLOP."""
+PACE = {"cpu": 1.0, "cuda": 40.0}
+"""Of a worker or a GPU, in cores, to reckon with: a GPU that trains one small network at a time waits for
+kernels to be launched, 5 to 10 s an article run, of which a core takes six minutes."""
 
 IMAGES = {"cpu": 384, "cuda": 16384}
 """On which a pack of any size is timed, about."""
@@ -64,8 +64,8 @@ def measure(
     Raises:
         DataError: the data have changed since the call began.
     """
-    ahead = sum(operations(run, size_of(dataset)) for run in runs)
-    if ahead / (GFLOPS[place.kind] * 1e9 * place.devices) < WORTH_SECONDS:
+    ahead = sum(work_of_run(run, size_of(dataset)).seconds for run in runs)
+    if ahead / (PACE[place.kind] * place.devices) < WORTH_SECONDS:
         return None
     tried = _tried(runs, workers=place.devices, most=LARGEST[place.kind])
     beside = len(place.slots) // place.devices
