@@ -58,7 +58,7 @@ study = Study(
             seeds=8,
             epochs=6,
             settings={
-                "train_images": 3000,
+                "train_images": 2400,
                 "test_images": 1000,
                 "probe_size": 256,
                 "diagnostics": (6,),
