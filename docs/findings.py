@@ -60,7 +60,9 @@ CONDITIONS = (
         "Initialisation: weights ten times too large cost less with BN", "initialisation-small", "too-large"
     ),
     Claim("Learning rate: the higher it is, the more BN helps", "factorial-small", "learning-rate"),
-    Claim("Placement: BN after the activation, not before", "placement-small", "accuracy", variant="after"),
+    Claim(
+        "Placement: BN after the activation, not before", "placement-small", "accuracy", variant="bn-after"
+    ),
     Claim("Dropout: the more of it, the less BN helps", "dropout-small", "rate"),
     Claim("Small batches: the smaller they are, the less BN helps", "batch_size-small", "batch-size"),
 )

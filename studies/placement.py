@@ -8,14 +8,14 @@ cores at 50 GFLOP/s each, 2 min on an H200 (not measured); at the small scale 11
 
 from harness import Factor, Finding, Scale, Study, Variant
 
-before = Variant("before", norm="batch")
+before = Variant("bn-before", norm="batch")
 
 study = Study(
     name="placement",
     question="Does batch normalization (BN) belong before or after the activation?",
     dataset="devanagari",
-    variants=(before, before.but("after", placement="after"), before.without("norm", name="plain")),
-    baseline="before",
+    variants=(before, before.but("bn-after", placement="after"), before.without("norm", name="plain")),
+    baseline="bn-before",
     factors=(Factor("lr", (0.001, 0.01, 0.1, 1.0)),),
     seeds=20,
     epochs=30,

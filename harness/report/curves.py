@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from harness.findings.frames import StudyFrames
-from harness.report.epochs import drawn_seeds, paint_lines, set_heights, thin_lines
+from harness.report.epochs import drawn_seeds, paint_lines, set_heights, single_seeds
 from harness.report.palette import Palette
 from harness.report.panels import Panel, Picture
 from harness.report.words import INTERVAL, count, listed, percent, sentence
@@ -147,7 +147,7 @@ def _data(curves: Curves) -> pd.DataFrame:
 
 def _caption(curves: Curves) -> str:
     seeds = curves.seeds["seed"].nunique()
-    text = f"Thick lines: means over {count(seeds, 'seed')}, shaded their {INTERVAL}s. {thin_lines(seeds)}"
+    text = f"Thick lines: means over {count(seeds, 'seed')}, shaded their {INTERVAL}s. {single_seeds(seeds)}"
     if curves.cells > 1:
         text += (
             " A seed's value is its mean over combinations of factor levels, those that every drawn variant "

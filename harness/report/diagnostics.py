@@ -155,8 +155,8 @@ def _caution(probed: Probed, epochs: list[int], picture: Picture) -> str:
     )
     if any(panel.name == EQUAL_LOSS for panel in picture.panels):
         text += (
-            " The second panel sets the cosine against the loss that was reached: only where its lines share "
-            "a loss, like is compared with like."
+            " The second panel sets the cosine against the loss that was reached: only where variants "
+            "share a loss, like is compared with like."
         )
     for epoch in dict.fromkeys((epochs[0], epochs[-1])):
         told = _progress(probed, epoch)

@@ -26,9 +26,9 @@ def drawn_seeds(seeds: pd.DataFrame) -> pd.DataFrame:
     return seeds[seeds["seed"] <= np.sort(numbers)[MOST_LINES - 1]] if len(numbers) > MOST_LINES else seeds
 
 
-def thin_lines(seeds: int) -> str:
-    """What thin lines are, as a sentence, of so many seeds."""
-    return f"Thin lines: {f'the first {MOST_LINES} seeds' if seeds > MOST_LINES else 'single seeds'}."
+def single_seeds(seeds: int, *, marks: str = "Thin lines") -> str:
+    """What the marks of single seeds are, as a sentence, of so many seeds."""
+    return f"{marks}: {f'the first {MOST_LINES} seeds' if seeds > MOST_LINES else 'single seeds'}."
 
 
 def paint_lines(

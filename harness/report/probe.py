@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLoc
 
 from harness.findings.probe import Probed, means_over_seeds, over_layers
 from harness.report.axes import log_axis
-from harness.report.epochs import MOST_LINES, drawn_seeds, paint_lines, set_heights, thin_lines
+from harness.report.epochs import MOST_LINES, drawn_seeds, paint_lines, set_heights, single_seeds
 from harness.report.palette import PAPER, Palette
 from harness.report.panels import Panel, Picture
 from harness.report.words import INTERVAL, count, listed, sentence
@@ -85,10 +85,12 @@ def rows_of(seeds: pd.DataFrame, measure: str, *, layer: str = WHOLE) -> pd.Data
 
 
 def _caption(probed: Probed, panels: Sequence[Panel], *, several: bool) -> str:
-    names = {panel.name for panel in panels}
+    names, seeds = {panel.name for panel in panels}, len(probed.seeds.columns)
+    lines = len(set(probed.seeds.index.get_level_values("epoch"))) > 1
     text = (
-        f"Thick lines: means over {count(len(probed.seeds.columns), 'seed')}, shaded or as bars their "
-        f"{INTERVAL}s. {thin_lines(len(probed.seeds.columns))}"
+        f"{'Thick lines' if lines else 'Large dots'}: means over {count(seeds, 'seed')}, "
+        f"{'shaded or ' if lines else ''}as bars their {INTERVAL}s. "
+        f"{single_seeds(seeds, marks='Thin lines' if lines else 'Small dots')}"
     )
     if several:
         text += (
@@ -102,7 +104,7 @@ def _caption(probed: Probed, panels: Sequence[Panel], *, several: bool) -> str:
             f" {count(probed.unread, 'run')} were not looked at for these pictures: later seeds, and "
             "combinations that were not drawn. The findings rest on all runs."
         )
-    if EQUAL_LOSS in names:
+    if EQUAL_LOSS in names and lines:
         text += " At equal loss: dots are the measured epochs, joined in their order."
     if "diagnostics-sd" in names:
         text += (
@@ -124,17 +126,40 @@ def _over_epochs(probed: Probed, view: View, palette: Palette) -> Panel | None:
         return None
     seeds = found * view.scale
     means = means_over_seeds(seeds).reset_index()
-    title = sentence(f"{view.title} over epochs; mean after the last measured one: {_last(means)}")
+    epochs = sorted(set(means["epoch"]))
+    several = len(epochs) > 1
+    when = "over epochs; mean after the last measured one" if several else f"after epoch {epochs[0]}, mean"
+    title = sentence(f"{view.title} {when}: {_last(means)}")
 
     def paint(axes: Axes) -> None:
         long = seeds.melt(ignore_index=False, var_name="seed").dropna().reset_index()
         set_heights(axes, long["value"], logarithmic=view.logarithmic)
         drawn = [name for name in probed.drawn if name in set(means["variant"])]
-        paint_lines(axes, drawn_seeds(long), means, names=drawn, palette=palette, marker="o")
         axes.set_title(view.title)
-        _set_epochs(axes, sorted(set(means["epoch"])))
+        if several:
+            paint_lines(axes, drawn_seeds(long), means, names=drawn, palette=palette, marker="o")
+            _set_epochs(axes, epochs)
+        else:
+            _paint_beside(axes, drawn_seeds(long), means, names=drawn, palette=palette)
+            axes.set_xlabel(f"after epoch {epochs[0]}", loc="right")
 
     return Panel(f"diagnostics-{view.measure}", title=title, paint=paint, palette=palette, height=HEIGHT)
+
+
+def _paint_beside(
+    axes: Axes, seeds: pd.DataFrame, means: pd.DataFrame, *, names: Sequence[str], palette: Palette
+) -> None:
+    """A single epoch: variants side by side, a mean with its interval as a bar, a faint dot a seed."""
+    low, high = axes.get_ylim()
+    for place, name in enumerate(names):
+        ((mean, *ends),) = means.loc[means["variant"] == name, ["mean", "low", "high"]].to_numpy()
+        own, colour = seeds.loc[seeds["variant"] == name, "value"], palette.light(name)
+        axes.scatter(np.full(len(own), place + 0.12), own, s=10, color=colour, alpha=0.4, linewidths=0)
+        below, above = np.clip(np.nan_to_num(ends, nan=mean), low, high)
+        axes.vlines(place, below, above, color=colour, linewidth=3, alpha=0.55)
+        axes.scatter(place, mean, s=42, color=colour, edgecolors=PAPER.light, zorder=3)
+    axes.set_xticks(range(len(names)), names)
+    axes.set(xlim=(-0.5, len(names) - 0.5), ylim=(low, high), ylabel="")
 
 
 def _last(means: pd.DataFrame) -> str:

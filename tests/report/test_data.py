@@ -15,7 +15,7 @@ from harness.findings.contrasts import compare
 from harness.findings.frames import load_frames
 from harness.findings.slices import Slice
 from harness.report.curves import curves_picture, measure_curves
-from harness.report.epochs import MOST_LINES, drawn_seeds, thin_lines
+from harness.report.epochs import MOST_LINES, drawn_seeds, single_seeds
 from harness.report.page import compose, pictures
 from harness.report.pairs import pairs_picture
 from harness.report.palette import palette_of
@@ -72,8 +72,8 @@ def test_only_the_first_seeds_have_a_line_of_their_own() -> None:
     assert sorted(set(drawn_seeds(rows)["seed"])) == list(range(2, 2 * MOST_LINES + 1, 2))
     few = rows[rows["seed"] <= 2 * MOST_LINES]
     assert drawn_seeds(few) is few
-    assert thin_lines(MOST_LINES) == "Thin lines: single seeds."
-    assert thin_lines(MOST_LINES + 1) == f"Thin lines: the first {MOST_LINES} seeds."
+    assert single_seeds(MOST_LINES) == "Thin lines: single seeds."
+    assert single_seeds(MOST_LINES + 1) == f"Thin lines: the first {MOST_LINES} seeds."
 
 
 def test_a_slice_gives_its_grid_and_its_path() -> None:

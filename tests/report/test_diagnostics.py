@@ -109,7 +109,7 @@ def test_activations_are_told_by_layer_with_what_most_channels_lie_between(secti
 def test_the_caution_tells_how_far_each_variant_had_come(section: Diagnostics) -> None:
     text = section.caution.replace("\N{NO-BREAK SPACE}", " ")
     assert "a network that hardly moves looks smooth" in text
-    assert "only where its lines share a loss, like is compared with like" in text
+    assert "only where variants share a loss, like is compared with like" in text
     mean = sum(1 + seed / 8 for seed in range(6)) / 6
     assert f"After epoch 1: plain at a loss of {mean:.3g}, with steps of {mean:.3g} %" in text
     assert f"bn at a loss of {2 * mean / 4:.3g}, with steps of {2 * mean / 4:.3g} %" in text
@@ -163,6 +163,26 @@ def test_a_single_seed_and_a_single_epoch_are_drawn(tmp_path: Path) -> None:
     assert len(found.picture.panels) == 7  # nothing has drifted yet
     rows = {(row.layer, row.variant): told(row.values) for row in found.activations}
     assert rows["relu1", "plain"].endswith("| 50 % | 25 % | 0.50 | –")
+
+
+def test_of_a_single_epoch_variants_stand_side_by_side(tmp_path: Path) -> None:
+    recorded = record(
+        small_study(factors=(), seeds=6, findings=ONE),
+        tmp_path / "small",
+        readings=lambda run: [row for row in readings(run) if row["epoch"] == 4],
+    )
+    found = described(recorded)
+    assert found is not None
+    cosine = found.picture.panels[0].svg
+    mean = 0.4 * sum(1 + seed / 8 for seed in range(6)) / 6 / 4
+    words = f"Cosine of the gradient over a step after epoch 4, mean: plain {mean:.3g} and bn {2 * mean:.3g}."
+    assert f">{words}</title>" in cosine
+    below = re.findall(r"<text[^>]*>([^<]*)</text>", cosine)
+    assert {"plain", "bn", "after epoch 4"} <= set(below)
+    assert found.picture.caption.replace("\N{NO-BREAK SPACE}", " ").startswith(
+        "Large dots: means over 6 seeds, as bars their 95 % intervals. Small dots: single seeds."
+    )
+    assert "joined in their order" not in found.picture.caption
 
 
 def test_combinations_that_lack_a_number_are_counted_in_the_caption(tmp_path: Path) -> None:
