@@ -58,9 +58,9 @@ study = Study(
             seeds=8,
             epochs=6,
             settings={
-                "train_images": 2400,
+                "train_images": 1600,
                 "test_images": 1000,
-                "probe_size": 256,
+                "probe_size": 128,
                 "diagnostics": (6,),
             },
         )

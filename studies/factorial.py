@@ -73,9 +73,9 @@ study = Study(
             seeds=8,
             epochs=3,
             settings={
-                "train_images": 560,
-                "test_images": 400,
-                "probe_size": 128,
+                "train_images": 400,
+                "test_images": 300,
+                "probe_size": 64,
                 "diagnostics": (3,),
             },
         )
