@@ -103,7 +103,8 @@ def _git(folder: Path) -> tuple[str | None, bool | None]:
     """Commit and dirty flag of the working folder; None, None where it is no git checkout."""
     try:
         commit = _git_says(folder, "rev-parse", "HEAD")
-        return commit, bool(_git_says(folder, "status", "--porcelain"))
+        made = [f":(exclude){name}" for name in ("results", "reports")]  # published ones are no source
+        return commit, bool(_git_says(folder, "status", "--porcelain", "--", ":/", *made))
     except (OSError, subprocess.CalledProcessError):
         return None, None
 

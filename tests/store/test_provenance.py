@@ -153,6 +153,13 @@ def test_a_changed_or_new_file_makes_the_checkout_dirty(name: str, checkout: Pat
     assert call["git_commit"] == git("rev-parse", "HEAD")
 
 
+@pytest.mark.parametrize("name", ["results/quick/runs/a.parquet", "reports/quick.html"])
+def test_what_a_study_makes_leaves_the_checkout_clean(name: str, checkout: Path) -> None:
+    (checkout / name).parent.mkdir(parents=True)
+    (checkout / name).write_text("made")
+    assert a_call()["git_dirty"] is False
+
+
 def test_outside_of_git_there_is_no_commit(folder: Path) -> None:
     assert folder.is_dir()
     call = a_call()
