@@ -100,7 +100,9 @@ the tables in `results/` by `python docs/findings.py`, and a test repeats it.
 ## What matters besides
 
 The article adds that initialisation, learning rate, placement, dropout and small batches matter. Whether BN's
-effect depends on them is tested at a small scale: fewer seeds, epochs and images.
+effect depends on them is tested at a small scale: fewer seeds, epochs and images. After so few updates a
+network that learns faster is ahead wherever learning is slow, at low learning rates and in large batches;
+there the full studies may say otherwise.
 
 {claims_table(CONDITIONS, found)}
 
@@ -114,7 +116,7 @@ plain words.
 
 ## Where it is surprising
 
-{surprises(found["article"])}
+{surprises(found)}
 
 ## Study by study
 
@@ -171,9 +173,16 @@ def _figures(contrast: Contrast) -> str:
     return " | ".join([verdict, _effect(contrast), card.limits, card.p_adjusted, str(card.n)])
 
 
-def surprises(found: Analysis) -> str:
-    """What single figures of the article hide, from its own networks and settings."""
-    return "\n".join(f"- {text}" for text in (*_oscillation(found), *_resting(found), *_path(found)))
+def surprises(found: dict[str, Analysis]) -> str:
+    """What single figures of the article hide, and what one variant by itself would."""
+    article = found["article"]
+    texts = (
+        *_oscillation(article),
+        *_resting(article),
+        *_path(article),
+        *_batches(found["batch_size-small"]),
+    )
+    return "\n".join(f"- {text}" for text in texts)
 
 
 def _oscillation(found: Analysis, *, last: int = 10) -> list[str]:
@@ -222,6 +231,18 @@ def _path(found: Analysis) -> list[str]:
     return [
         "**The path of the weights is not what the picture of two weights suggests.** Over many convolution "
         f"weights the data contradict {len(against)} of {len(path)} claims for BN: that {claims}."
+    ]
+
+
+def _batches(found: Analysis) -> list[str]:
+    """Whether group norm, which knows no batch, depends on the batch size as BN does."""
+    bn, group = (_contrast(found, "batch-size", variant) for variant in ("bn", "group"))
+    if (bn.verdict, group.verdict) != ("supported", "supported"):
+        return []
+    return [
+        "**Small batches take from group norm what they take from BN.** The smaller the batch, the less "
+        f"either helps (BN {_effect(bn)}, group norm {_effect(group)}), and group norm has no statistics of "
+        "the batch that could be inaccurate. Without such a control the blame would be theirs."
     ]
 
 

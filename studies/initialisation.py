@@ -2,8 +2,8 @@
 
 12 cells × 20 seeds = 240 runs of 30 epochs.
 
-Cost by arithmetic alone, which `harness plan initialisation` does for your machine: 11 h 30 min on two CPU
-cores at 50 GFLOP/s each, 2 min on an H200 (not measured); at the small scale 11 min on the two cores.
+Cost: at the small scale 9 min on two CPU cores (Zen 3), measured. In full, by arithmetic alone, which
+`harness plan initialisation` does for your machine, 17 h on those cores and 2 min on an H200.
 """
 
 from harness import Factor, Finding, Scale, Study, Variant

@@ -16,8 +16,8 @@ from harness.design.settings import DEFAULTS
 from harness.runner.work import SIZES, work_of, work_of_run
 from harness.store.tables import FINISHED
 
-H200_TFLOPS = 33.5
-"""What is predicted of packs on an H200 in float32: half of its 67 TFLOP/s. Not measured."""
+H200_TFLOPS, H200_TBPS = 33.5, 4.3
+"""Predicted of packs on an H200 in float32: half of its 67 TFLOP/s, and the rate of a copy. Not measured."""
 
 RECORDED = ("variant", "stage", "dataset", "settings", "epochs", "status", "wall_seconds")
 """The columns of `runs` on which an estimate rests."""
@@ -74,8 +74,11 @@ def predict_h200(runs: Sequence[Run]) -> Estimate:
         return Estimate(0.0, "nothing is left to train")
     if any(run.build or run.dataset not in SIZES for run in runs):
         return Estimate(None, "unknown for a network or images of your own")
-    total = sum(work_of_run(run).operations for run in runs) / (H200_TFLOPS * 1e12)
-    return Estimate(total, f"by arithmetic alone, at {H200_TFLOPS} TFLOP/s; not measured")
+    works = [work_of_run(run) for run in runs]
+    multiplying = sum(work.operations for work in works) / (H200_TFLOPS * 1e12)
+    moving = sum(work.moved for work in works) / (H200_TBPS * 1e12)
+    basis = f"by arithmetic alone, at {H200_TFLOPS} TFLOP/s or {H200_TBPS} TB/s; not measured"
+    return Estimate(max(multiplying, moving), basis)
 
 
 def _paces(recorded: pa.Table | None) -> dict[tuple[str, str], float]:

@@ -55,7 +55,7 @@ def log_errors(study: str, *, images: int, **levels: str) -> pd.DataFrame:
     for factor, value in levels.items():
         runs = runs[settings.map(lambda one, factor=factor: one[factor]) == value]
     last = runs[runs["stage"] == "evaluation"].pivot(index="seed", columns="variant", values="test_accuracy")
-    return np.log((images * (1 - last) + 0.5) / (images + 1))
+    return ((images * (1 - last) + 0.5) / (images + 1)).map(np.log)
 
 
 def exact_p(differences: pd.Series) -> float:

@@ -23,7 +23,9 @@ def run(
 def test_the_prediction_for_an_h200_is_arithmetic_and_says_so() -> None:
     guess = predict_h200([run()] * 1440)
     assert guess.seconds == pytest.approx(1440 * work_of_run(run()).operations / 33.5e12)
-    assert guess.basis == "by arithmetic alone, at 33.5 TFLOP/s; not measured"
+    assert guess.basis == "by arithmetic alone, at 33.5 TFLOP/s or 4.3 TB/s; not measured"
+    small = run(depth=1)  # multiplies little, and moves a third
+    assert predict_h200([small]).seconds == pytest.approx(work_of_run(small).moved / 4.3e12)
     assert predict_h200([run(build="nets:make")]).seconds is None
     assert predict_h200([]).basis == "nothing is left to train"
 
