@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from harness.findings.frames import StudyFrames
+from harness.report.axes import plain
 from harness.report.epochs import drawn_seeds, paint_lines, set_heights, single_seeds
 from harness.report.palette import Palette
 from harness.report.panels import Panel, Picture
@@ -177,7 +178,7 @@ def _panel(curves: Curves, split: str, measure: str, *, palette: Palette) -> Pan
     parts = []
     for name in curves.drawn:
         last = curves.last(name, split, measure)
-        parts.append(f"{name} {percent(last) if measure == 'accuracy' else format(last, '.3g')}")
+        parts.append(f"{name} {percent(last) if measure == 'accuracy' else plain(last)}")
     title = sentence(
         f"{measure} on the {SPLITS[split]} over epochs; mean after the last one: {listed(parts)}"
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.findings.probe import Probed, means_over_seeds
+from harness.report.axes import plain
 from harness.report.entries import Entry
 from harness.report.palette import Palette
 from harness.report.panels import Picture
@@ -23,6 +24,9 @@ OF_ACTIVATIONS = ("mean", "sd", "silent_share", "dead_share", "spread", "drift")
 
 SHARES = ("update_to_weight", "silent_share", "dead_share")
 """Measures that are shown as percentages."""
+
+LARGE = 1e6
+"""From here on numbers are told in powers of ten: those of a network that is about to diverge."""
 
 ENTRIES = (
     Entry(
@@ -172,7 +176,7 @@ def _progress(probed: Probed, epoch: int) -> str:
         here = rows[rows.index.get_level_values("epoch") == epoch].droplevel("epoch")
         found[measure] = here.mean(axis=1)
     return listed(
-        f"{name} at a loss of {found['loss'][name]:.3g}, with steps of "
+        f"{name} at a loss of {plain(found['loss'][name])}, with steps of "
         f"{share(found['update_to_weight'][name])} of the weights' length"
         for name in probed.drawn
         if name in found["loss"] and name in found["update_to_weight"]
@@ -216,12 +220,16 @@ def _value(last: Figures, layer: str, measure: str, variant: str) -> str:
         return f"{_short(mean)} ({' to '.join(_short(end) for end in ends)})"
     if not math.isfinite(half) or half <= 0:
         return f"{_short(mean)}{sign}"
+    if max(abs(mean), half) >= LARGE:
+        return f"{plain(mean)} ± {plain(half)}{sign}"
     digits = _digits(half)
     return f"{number(mean, digits)} ± {number(half, digits)}{sign}"
 
 
 def _short(value: float) -> str:
-    """Two significant digits."""
+    """Two significant digits; a large number in powers of ten."""
+    if abs(value) >= LARGE:
+        return plain(value)
     return number(value, _digits(value) if value and math.isfinite(value) else 0)
 
 

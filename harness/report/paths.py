@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from harness.findings.frames import StudyFrames
+from harness.report.axes import plain
 from harness.report.palette import MUTED, TEXT, Palette
 from harness.report.panels import Panel, Picture
 from harness.report.scale import LossScale, draw_bar, loss_scale
@@ -129,7 +130,7 @@ def _words(path: WeightPath) -> str:
     return (
         f"{path.variant}: over {count(len(path.points) - 1, 'epoch')} the weights move from "
         f"({start['wx']:.4g}, {start['wy']:.4g}) to ({end['wx']:.4g}, {end['wy']:.4g}); the training loss "
-        f"ends at {end['loss']:.3g}."
+        f"ends at {plain(end['loss'])}."
     )
 
 

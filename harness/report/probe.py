@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
 from harness.findings.probe import Probed, means_over_seeds, over_layers
-from harness.report.axes import log_axis
+from harness.report.axes import log_axis, plain
 from harness.report.epochs import MOST_LINES, drawn_seeds, paint_lines, set_heights, single_seeds
 from harness.report.palette import PAPER, Palette
 from harness.report.panels import Panel, Picture
@@ -164,7 +164,7 @@ def _paint_beside(
 
 def _last(means: pd.DataFrame) -> str:
     last = means.sort_values("epoch", kind="stable").groupby("variant", sort=False)["mean"].last()
-    return listed(f"{name} {value:.3g}" for name, value in last.items())
+    return listed(f"{name} {plain(value)}" for name, value in last.items())
 
 
 def _set_epochs(axes: Axes, epochs: list[int]) -> None:
@@ -192,7 +192,7 @@ def _over_loss(probed: Probed, palette: Palette) -> Panel | None:
 
     ends = means.groupby(level="variant", sort=False)[["loss", "mean"]].last()
     words = listed(
-        f"{name} {end['mean']:.3g} at a loss of {end['loss']:.3g}" for name, end in ends.iterrows()
+        f"{name} {plain(end['mean'])} at a loss of {plain(end['loss'])}" for name, end in ends.iterrows()
     )
     title = f"Cosine of the gradient over a step, over the loss on the probe; after the last epoch: {words}."
     return Panel(
@@ -254,7 +254,7 @@ def _over_depth(probed: Probed, palette: Palette) -> Panel | None:
         axes.set_xlabel("layer, first to last", loc="right")
 
     words = listed(
-        f"{name} {last.loc[(layer, name), 'sd']:.3g} in {layer}"
+        f"{name} {plain(last.loc[(layer, name), 'sd'])} in {layer}"
         for layer in layers
         for name in probed.drawn
         if (layer, name) in last.index

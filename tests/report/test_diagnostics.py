@@ -165,6 +165,21 @@ def test_a_single_seed_and_a_single_epoch_are_drawn(tmp_path: Path) -> None:
     assert rows["relu1", "plain"].endswith("| 50 % | 25 % | 0.50 | –")
 
 
+def test_the_numbers_of_a_network_about_to_diverge_are_told_in_powers_of_ten(tmp_path: Path) -> None:
+    def huge(run: Run) -> list[Row]:
+        return [
+            row | {"value": 3.28e14} if row["measure"] in ("loss", "sd", "drift") else row
+            for row in readings(run)
+        ]
+
+    found = described(
+        record(small_study(factors=(), seeds=6, findings=ONE), tmp_path / "small", readings=huge)
+    )
+    assert found is not None
+    assert "at a loss of 3.28 × 10¹⁴, with steps" in found.caution
+    assert any("3.28 × 10¹⁴ (" in value for row in found.activations for value in row.values)
+
+
 def test_of_a_single_epoch_variants_stand_side_by_side(tmp_path: Path) -> None:
     recorded = record(
         small_study(factors=(), seeds=6, findings=ONE),
