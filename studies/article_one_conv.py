@@ -5,7 +5,7 @@ The sampled weights are those of the author's code: filters 3 and 8, channel 0, 
 60 runs of 30 epochs on 17,000 images.
 
 Cost: at the small scale 9 min on two CPU cores (Zen 3), measured. In full, by arithmetic alone, which
-`harness plan article_one_conv` does for your machine, 1 h on those cores and 10 s on an H200.
+`harness plan article_one_conv` does for your machine, 1 h on those cores and 10 s on an H200 (not measured).
 """
 
 from harness import Scale, Study, Variant

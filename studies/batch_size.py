@@ -6,7 +6,7 @@ than large ones; so half of the runs have epochs of equally many updates instead
 72 cells × 20 seeds = 1,440 runs of 30 epochs.
 
 Cost: at the small scale 12 min on two CPU cores (Zen 3), measured. In full, by arithmetic alone, which
-`harness plan batch_size` does for your machine, 5 days on those cores and 11 min on an H200.
+`harness plan batch_size` does for your machine, 5 days on those cores and 11 min on an H200 (not measured).
 """
 
 from harness import Factor, Finding, Scale, Study, Variant

@@ -1,7 +1,7 @@
 """When does batch normalization help? 72 cells × 20 seeds = 1,440 runs of 30 epochs.
 
 Cost: at the small scale 12 min on two CPU cores (Zen 3), measured. In full, by arithmetic alone, which
-`harness plan factorial` does for your machine, 5 days on those cores and 16 min on an H200.
+`harness plan factorial` does for your machine, 5 days on those cores and 16 min on an H200 (not measured).
 """
 
 from harness import Factor, Finding, Scale, Study, Variant

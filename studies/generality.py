@@ -3,8 +3,9 @@
 Without more, on those that scikit-learn brings along. `--set dataset=NAME`, with every command, asks it of
 another data set: devanagari, mnist, fashion-mnist, kmnist, cifar10; give `report` an `--out` of its own then.
 
-Cost: at the small scale @@ on two CPU cores (Zen 3), measured. In full, by arithmetic alone, which
-`harness plan generality` does for your machine, 28 min on those cores and 3 s on an H200.
+Cost: at the small scale 5 min on two CPU cores (Zen 3), measured with other work beside it. In full, by
+arithmetic alone, which `harness plan generality` does for your machine, 28 min on those cores and 3 s on an
+H200 (not measured).
 """
 
 from harness import Finding, Scale, Study, Variant

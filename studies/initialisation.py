@@ -3,7 +3,7 @@
 12 cells × 20 seeds = 240 runs of 30 epochs.
 
 Cost: at the small scale 9 min on two CPU cores (Zen 3), measured. In full, by arithmetic alone, which
-`harness plan initialisation` does for your machine, 17 h on those cores and 2 min on an H200.
+`harness plan initialisation` does for your machine, 17 h on those cores and 2 min on an H200 (not measured).
 """
 
 from harness import Factor, Finding, Scale, Study, Variant

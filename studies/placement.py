@@ -2,8 +2,8 @@
 
 12 cells × 20 seeds = 240 runs of 30 epochs.
 
-Cost: at the small scale @@ on two CPU cores (Zen 3), measured. In full, by arithmetic alone, which
-`harness plan placement` does for your machine, 18 h on those cores and 2 min on an H200.
+Cost: at the small scale 10 min on two CPU cores (Zen 3), measured. In full, by arithmetic alone, which
+`harness plan placement` does for your machine, 18 h on those cores and 2 min on an H200 (not measured).
 """
 
 from harness import Factor, Finding, Scale, Study, Variant

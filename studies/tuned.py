@@ -5,8 +5,9 @@ fresh seeds and tested.
 
 40 proposals and 40 runs of 30 epochs.
 
-Cost: at the small scale @@ on two CPU cores (Zen 3), measured. In full, by arithmetic alone, which
-`harness plan tuned` does for your machine, 5 h on those cores and 36 s on an H200.
+Cost: at the small scale 14 min on two CPU cores (Zen 3), measured with other work beside it. In full, by
+arithmetic alone, which `harness plan tuned` does for your machine, 5 h on those cores and 36 s on an
+H200 (not measured).
 """
 
 from harness import Range, Scale, Search, Study, Variant

@@ -12,7 +12,7 @@ from harness.design.run import Run
 from harness.training.amounts import images_an_epoch, images_learned, images_tested
 
 OPERATIONS_PER_SECOND, BYTES_PER_SECOND, UPDATES_PER_SECOND = 65e9, 10.6e9, 330.0
-"""Of one core, a Zen 3: fitted to 1,367 runs of the small scales (`tests/benchmarks/rates.py`)."""
+"""Of one core, a Zen 3: fitted to 1,455 runs of six small scales (`tests/benchmarks/rates.py`)."""
 
 DIAGNOSIS = 7
 """Training passes over the probe that a diagnosis takes: six gradients, and what enters and leaves layers."""
