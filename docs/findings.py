@@ -79,6 +79,8 @@ BEYOND = (
 )
 """What it does not ask."""
 
+ALL = (*CLAIMS, *CONDITIONS, *BEYOND)
+
 
 def analysed(name: str) -> Analysis:
     """What the committed tables of a study say."""
@@ -180,12 +182,7 @@ def _figures(contrast: Contrast) -> str:
 def surprises(found: dict[str, Analysis]) -> str:
     """What single figures of the article hide, and what one variant by itself would."""
     article = found["article"]
-    texts = (
-        *_oscillation(article),
-        *_resting(article),
-        *_path(article),
-        *_batches(found),
-    )
+    texts = (*_oscillation(article), *_resting(article), *_path(article), *_batches(found))
     return "\n".join(f"- {text}" for text in texts)
 
 
@@ -271,13 +268,12 @@ def _contrast(found: Analysis, finding: str, variant: str) -> Contrast:
 
 def summary(found: dict[str, Analysis]) -> str:
     """The lines of the README."""
-    return f"{claims_table((*CLAIMS, *CONDITIONS, *BEYOND), found, page='docs/findings.md')}\n"
+    return f"{claims_table(ALL, found, page='docs/findings.md')}\n"
 
 
 def all_analysed() -> dict[str, Analysis]:
     """Every study that answers a claim, in the order of the claims."""
-    claims = (*CLAIMS, *CONDITIONS, *BEYOND)
-    return {name: analysed(name) for name in dict.fromkeys(claim.study for claim in claims)}
+    return {name: analysed(name) for name in dict.fromkeys(claim.study for claim in ALL)}
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """Do batch normalization and dropout disagree? By rate, between the convolutions or before the head only.
 
 12 cells × 20 seeds = 240 runs of 30 epochs. At rate 0 the place means nothing: those runs are trained twice.
+
 Cost: at the small scale 11 min on two CPU cores (Zen 3), measured. In full, by arithmetic alone, which
 `harness plan dropout` does for your machine, 18 h on those cores and 2 min on an H200 (not measured).
 """

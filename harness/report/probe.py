@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
@@ -156,10 +157,23 @@ def _paint_beside(
         own, colour = seeds.loc[seeds["variant"] == name, "value"], palette.light(name)
         axes.scatter(np.full(len(own), place + 0.12), own, s=10, color=colour, alpha=0.4, linewidths=0)
         below, above = np.clip(np.nan_to_num(ends, nan=mean), low, high)
-        axes.vlines(place, below, above, color=colour, linewidth=3, alpha=0.55)
-        axes.scatter(place, mean, s=42, color=colour, edgecolors=PAPER.light, zorder=3)
+        _paint_bars(axes, np.array([place], dtype=float), below, mean, above, colour=colour)
     axes.set_xticks(range(len(names)), names)
     axes.set(xlim=(-0.5, len(names) - 0.5), ylim=(low, high), ylabel="")
+
+
+def _paint_bars(
+    axes: Axes,
+    x: npt.NDArray[np.float64],
+    low: npt.ArrayLike,
+    middle: npt.ArrayLike,
+    high: npt.ArrayLike,
+    *,
+    colour: str,
+) -> None:
+    """A dot at each place, with a bar from low to high."""
+    axes.vlines(x, low, high, color=colour, linewidth=3, alpha=0.55)
+    axes.scatter(x, middle, s=42, color=colour, edgecolors=PAPER.light, zorder=3)
 
 
 def _last(means: pd.DataFrame) -> str:
@@ -245,8 +259,7 @@ def _over_depth(probed: Probed, palette: Palette) -> Panel | None:
             own, colour = last.xs(name, level="variant"), palette.light(name)
             beside = 0.16 * (i - (len(probed.drawn) - 1) / 2)
             x = np.array([layers.index(str(layer)) for layer in own.index]) + beside
-            axes.vlines(x, own["sd_low"], own["sd_high"], color=colour, linewidth=3, alpha=0.55)
-            axes.scatter(x, own["sd"], s=42, color=colour, edgecolors=PAPER.light, zorder=3)
+            _paint_bars(axes, x, own["sd_low"], own["sd"], own["sd_high"], colour=colour)
         short = len(layers) <= FEW_LAYERS and max(map(len, layers)) <= 8
         axes.set_xticks(range(len(layers)), layers if short else [str(n + 1) for n in range(len(layers))])
         axes.set(xlim=(-0.5, len(layers) - 0.5), ylabel="")

@@ -17,11 +17,9 @@ OPERATIONS_PER_SECOND, BYTES_PER_SECOND, UPDATES_PER_SECOND = 65e9, 10.6e9, 330.
 DIAGNOSIS = 7
 """Training passes over the probe that a diagnosis takes: six gradients, and what enters and leaves layers."""
 
-FORWARD_TRIPS, TRAINING_TRIPS = 5, 14
-"""How often a convolution's map goes between memory and core, by what each operation reads and writes."""
-
-NORM_TRIPS, DROPOUT_TRIPS = (3, 8), (0, 10)
-"""The same for a norm and for dropout, forward alone and in training."""
+LAYER_TRIPS, NORM_TRIPS, DROPOUT_TRIPS = (5, 14), (3, 8), (0, 10)
+"""How often a convolution's map goes between memory and core, forward alone and in training, by what each
+operation reads and writes; so much more with a norm, and with dropout."""
 
 Size = tuple[int, int, tuple[int, int, int]]
 """Training images, test images, and the shape of an image (channels, height, width)."""
@@ -123,6 +121,6 @@ def _moved(settings: Mapping[str, Any], shape: tuple[int, int, int]) -> tuple[fl
     dropped = places[settings["dropout_place"]] if settings["dropout"] else 0
     looking, training = (
         a_map * (depth * own + normed * norm + dropped * dropout)
-        for own, norm, dropout in zip((FORWARD_TRIPS, TRAINING_TRIPS), NORM_TRIPS, DROPOUT_TRIPS, strict=True)
+        for own, norm, dropout in zip(LAYER_TRIPS, NORM_TRIPS, DROPOUT_TRIPS, strict=True)
     )
     return looking, training

@@ -78,6 +78,9 @@ def test_the_first_effect_is_the_ratio_of_errors_in_the_tables() -> None:
 def test_what_a_condition_changes_is_the_ratio_of_two_ratios_of_errors() -> None:
     small, default = (log_errors("initialisation-small", images=1000, init=at) for at in ("small", "default"))
     difference = (small["bn"] - small["plain"]) - (default["bn"] - default["plain"])
-    _, (effect, *_, seeds) = row_of("ten times too small")
+    tested = stats.ttest_1samp(difference, 0).confidence_interval()
+    _, (effect, low, high, p, seeds) = row_of("ten times too small")
     assert effect == f"{np.exp(difference.mean()):.2f}"
+    assert [low, high] == [f"{np.exp(end):.2g}" for end in (tested.low, tested.high)]
+    assert float(p) == pytest.approx(3 * exact_p(difference), rel=0.05)
     assert int(seeds) == len(difference)

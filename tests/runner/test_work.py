@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.design.run import Cell, Run
-from harness.runner.work import work_of_run
+from harness.runner.work import Work, work_of_run
+from tests.benchmarks.rates import completed
 
+ROOT = Path(__file__).parents[2]
 MIB = 2**20
 
 
@@ -79,6 +82,15 @@ def test_an_image_moves_its_maps_as_often_as_operations_read_and_write_them(
     all_images = work_of_run(run(diagnostics=(), **given)).moved
     half = work_of_run(run(diagnostics=(), train_images=8500, **given)).moved
     assert (all_images - half) / (30 * 8500 * MIB) == pytest.approx(mib, rel=0.02)
+
+
+@pytest.mark.parametrize("study", ["article_one_conv", "batch_size", "dropout", "factorial", "placement"])
+def test_reckoned_seconds_are_those_that_published_runs_took(study: str) -> None:
+    runs = completed(ROOT / "results" / f"{study}-small")
+    runs["reckoned"] = [Work(*row).seconds for row in runs[["operations", "moved", "updates"]].to_numpy()]
+    runs["ratio"] = runs["reckoned"] / runs["wall_seconds"]
+    medians = runs.groupby(["variant", "batch_size"])["ratio"].median()
+    assert medians.between(0.85, 1.1).all(), medians
 
 
 def test_seconds_grow_with_small_batches_norms_and_dropout() -> None:
