@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import optimize, stats
@@ -238,10 +239,17 @@ def _subsets(pairs: int, most: int) -> list[tuple[int, ...]]:
 
 
 def _t_distribution(pairs: int, alpha: float) -> tuple[float, Numbers]:
-    """The critical value of |t|, and 20,000 quantiles of the standard deviation seen over the true one."""
-    freedom = pairs - 1
+    """The critical value of |t|, and the spreads that may be seen."""
+    return float(stats.t.isf(alpha / 2, pairs - 1)), _spreads(pairs)
+
+
+@lru_cache(maxsize=64)
+def _spreads(pairs: int) -> Numbers:
+    """20,000 quantiles of the standard deviation seen over the true one: 15 ms, and asked for again."""
     shares = (np.arange(20_000) + 0.5) / 20_000
-    return float(stats.t.isf(alpha / 2, freedom)), np.sqrt(stats.chi2.ppf(shares, freedom) / freedom)
+    spreads = np.sqrt(stats.chi2.ppf(shares, pairs - 1) / (pairs - 1))
+    spreads.setflags(write=False)
+    return spreads
 
 
 def _exceeding(centre: float, critical: float, spread: Numbers) -> float:

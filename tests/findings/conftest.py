@@ -17,6 +17,7 @@ from harness.design.run import Run
 from harness.design.study import Study
 from harness.findings.frames import StudyFrames, load_frames
 from harness.store.results import Results
+from tests.recording import Attempt, write_runs
 
 SHA = "0123456789abcdef" * 4
 
@@ -37,7 +38,7 @@ def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
-def _write_run(folder: Path, study: Study, run: Run, ending: Ending) -> None:
+def _attempt(study: Study, run: Run, ending: Ending) -> Attempt:
     row = {
         "run_id": run.run_id,
         "attempt": ending.get("attempt", 1),
@@ -73,9 +74,16 @@ def _write_run(folder: Path, study: Study, run: Run, ending: Ending) -> None:
     ]
     recorded = curves if weights or {"loss", "probe_losses"} & set(ending) else ()
     readings = [{k: v for k, v in row.items() if k != "run_id"} for row in ending.get("diagnostics", ())]
-    Results(folder).write_run(
-        row, factors=study.factors, curves=recorded, weights=weights, diagnostics=readings
-    )
+    return Attempt(row, curves=recorded, weights=weights, diagnostics=readings)
+
+
+def _write_runs(folder: Path, study: Study, endings: Iterable[tuple[Run, Ending | None]]) -> None:
+    attempts = [_attempt(study, run, ending) for run, ending in endings if ending is not None]
+    write_runs(Results(folder), attempts, factors=study.factors)
+
+
+def _write_run(folder: Path, study: Study, run: Run, ending: Ending) -> None:
+    _write_runs(folder, study, [(run, ending)])
 
 
 TEST_IMAGES = 1000
@@ -107,6 +115,12 @@ def write_run() -> Callable[[Path, Study, Run, Ending], None]:
 
 
 @pytest.fixture
+def write_runs_of() -> Callable[[Path, Study, Iterable[tuple[Run, Ending | None]]], None]:
+    """A function that records runs of a study in a folder as joined files; not those that end as None."""
+    return _write_runs
+
+
+@pytest.fixture
 def write_call() -> Callable[..., None]:
     """A function that records one call of the runner in a folder."""
     return _write_call
@@ -122,15 +136,16 @@ def runs_of() -> Callable[[Study], list[Run]]:
 def frames_of(tmp_path: Path) -> Callable[..., StudyFrames]:
     """A function that records a study, with what another function says of each run, and reads it back.
 
-    A run of which that function says None is not recorded.
+    A run of which that function says None is not recorded. With `single`, each run's files are not joined.
     """
 
-    def make(study: Study, ending_of: Callable[[Run], Ending | None], *, classes: int = 10) -> StudyFrames:
+    def make(
+        study: Study, ending_of: Callable[[Run], Ending | None], *, classes: int = 10, single: bool = False
+    ) -> StudyFrames:
         folder = tmp_path / study.name
-        endings: Iterable[tuple[Run, Ending | None]] = ((run, ending_of(run)) for run in study.runs(SHA))
-        for run, ending in endings:
-            if ending is not None:
-                _write_run(folder, study, run, ending)
+        endings = [(run, ending_of(run)) for run in study.runs(SHA)]
+        for group in [[one] for one in endings] if single else [endings]:
+            _write_runs(folder, study, group)
         _write_call(folder, classes=classes, findings=study.findings)
         return load_frames(study, folder)
 

@@ -51,7 +51,7 @@ def accuracy(name: str, run: Run) -> float:
 
 
 @pytest.fixture
-def write(tmp_path: Path, write_run: Callable[..., None], write_call: Callable[..., None]) -> Write:
+def write(tmp_path: Path, write_runs_of: Callable[..., None], write_call: Callable[..., None]) -> Write:
     """Records a result set: every run that `ending_of` gives an ending."""
 
     def make(
@@ -62,10 +62,8 @@ def write(tmp_path: Path, write_run: Callable[..., None], write_call: Callable[.
         sha256: str = SHA,
     ) -> Path:
         folder = tmp_path / name / study.name
-        for run in study.runs(sha256):
-            ending = ending_of(run) if ending_of else {"accuracy": accuracy(name, run)}
-            if ending is not None:
-                write_run(folder, study, run, ending)
+        endings = ending_of or (lambda run: {"accuracy": accuracy(name, run)})
+        write_runs_of(folder, study, ((run, endings(run)) for run in study.runs(sha256)))
         write_call(folder, findings=study.findings)
         return folder
 

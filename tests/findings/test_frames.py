@@ -161,7 +161,7 @@ def test_results_of_other_settings_are_no_results_but_are_counted(
 def test_a_damaged_table_is_told_and_the_next_call_does_without_its_runs(
     frames_of: FramesOf, runs_of: RunsOf, tmp_path: Path, damaged: str
 ) -> None:
-    whole = frames_of(STUDY, fine)
+    whole = frames_of(STUDY, fine, single=True)
     lost = runs_of(STUDY)[3].run_id
     bad = tmp_path / "grid" / damaged / f"{lost}.1.parquet"
     content = bytearray(bad.read_bytes())
@@ -182,7 +182,7 @@ def test_a_damaged_table_is_told_and_the_next_call_does_without_its_runs(
 
 
 def test_joined_files_give_the_same_frames(frames_of: FramesOf, tmp_path: Path) -> None:
-    single = frames_of(STUDY, fine)
+    single = frames_of(STUDY, fine, single=True)
     Results(tmp_path / "grid").compact()
     joined = load_frames(STUDY, tmp_path / "grid")
     for name in ("runs", "curves", "weights", "provenance"):
@@ -193,7 +193,6 @@ def test_a_run_that_was_trained_again_is_one_run_while_its_first_attempt_lies_in
     frames_of: FramesOf, write_run: WriteRun, runs_of: RunsOf, tmp_path: Path
 ) -> None:
     before = frames_of(STUDY, fine)
-    Results(tmp_path / "grid").compact()
     again = runs_of(STUDY)[3]
     write_run(tmp_path / "grid", STUDY, again, {**fine(again), "attempt": 2})
     frames = load_frames(STUDY, tmp_path / "grid")

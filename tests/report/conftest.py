@@ -21,6 +21,7 @@ from harness.design.study import Study
 from harness.design.variant import Variant
 from harness.report.writing import write_report
 from harness.store.results import Results
+from tests.recording import Attempt, write_runs
 
 Row = dict[str, Any]
 SHA256 = known_sha256("digits") or ""
@@ -78,7 +79,7 @@ def record(
         readings: what was measured on the probe, instead of `reading_rows`.
         error: of runs that fail.
     """
-    recorded, results = Recorded(study, folder), Results(folder)
+    recorded, results, attempts = Recorded(study, folder), Results(folder), []
     for position, run in enumerate(study.runs(SHA256)):
         status = statuses(run)
         if status == "missing":
@@ -90,9 +91,10 @@ def record(
         row["error"] = error if status == "failed" else None
         found = readings(run) if readings else reading_rows(run, epochs=epochs)
         diagnostics = found if curves else []
-        results.write_run(row, factors=study.factors, curves=curves, weights=sampled, diagnostics=diagnostics)
+        attempts.append(Attempt(row, curves=curves, weights=sampled, diagnostics=diagnostics))
         recorded.runs.append(row)
         recorded.curves[run.run_id], recorded.weights[run.run_id] = curves, sampled
+    write_runs(results, attempts, factors=study.factors)
     results.write_provenance(provenance_row(study) | (call or {}))
     return recorded
 

@@ -78,7 +78,7 @@ def test_pairs_on_two_devices_or_engines_are_counted(
     report_parts.record(study, tmp_path)
     alone = dataclasses.replace(study, seeds=1)
     only_bn = {"statuses": lambda run: "completed" if run.cell.variant == "bn" else "missing"}
-    report_parts.record(alone, tmp_path, changes={column: other}, **only_bn)
+    report_parts.record(alone, tmp_path, changes={column: other, "attempt": 2}, **only_bn)
     assert (
         f"In 1 of 8 pairs the variants ran on different {column}s"
         in limits_of(study, tmp_path)[f"Mixed {column}s"]
@@ -93,7 +93,7 @@ def test_pairs_on_two_kinds_of_processor_are_counted(report_parts: Any, tmp_path
         study,
         tmp_path,
         statuses=lambda run: "completed" if (run.cell.variant, run.seed) == ("bn", 2) else "missing",
-        changes={"call_id": "other"},
+        changes={"call_id": "other", "attempt": 2},
         call=other,
     )
     assert limits_of(study, tmp_path)["Mixed hardware"].startswith(
