@@ -17,10 +17,11 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from harness.design.loading import load_study
-from tests.benchmarks.costs import benchmark_program, record_costs
+from tests.benchmarks.costs import benchmark_program, record_costs, run_program
 from tests.benchmarks.fabricated import record
 from tests.benchmarks.figures import record as record_figure
 from tests.pace import slowness
+from tests.report.conftest import record as record_small
 
 FACTORIAL = Path(__file__).parents[2] / "studies" / "factorial.py"
 
@@ -50,7 +51,7 @@ from harness.report.paths import trace_paths
 
 found = analyse(load_study(sys.argv[1]), Path(sys.argv[2]))
 contrasts = {contrast.finding.name: contrast.verdict for contrast in found.contrasts}
-print(contrasts["accuracy"], contrasts["turning"])
+print(contrasts["accuracy"], contrasts["smoothness"])
 print(len(found.by_level), len(found.interactions), len(found.by_cell))
 print(len(found.survival), len(found.divergence))
 print(len(measure_curves(found.frames).seeds), len(trace_paths(found.frames)))
@@ -62,15 +63,27 @@ CURVE = 31 + 31 + 30
 """Rows of a run in `curves`: there is nothing to tell of the training images before training."""
 
 
+def test_the_timed_analysis_tells_what_lies_in_a_small_grid(tmp_path: Path) -> None:
+    """It is timed by `nox -s bench` alone; daily, that it still fits the harness."""
+    text = GRID.format(batch_sizes=(8, 32), seeds=8).replace("devanagari", "digits")
+    for more in ("0.001, 0.003, 0.01, ", "0.0, 0.1, 0.2, "):
+        text = text.replace(more, "")
+    file, folder = tmp_path / "grid.py", tmp_path / "grid"
+    file.write_text(text)
+    record_small(load_study(str(file)), folder)
+    said = run_program(ANALYSIS, [str(file), str(folder)]).said
+    assert said == ["supported", "supported", "6", "3", "8", "2", "1", f"{2 * 8 * CURVE}", "2"]
+
+
 def test_analysing_1440_runs(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
-    """At most 5 s of one core and 1 GB, the start of Python included."""
+    """Wanted are 5 s of one core and 1 GB, the start of Python included; twice the time is an error."""
     if benchmark.disabled:
         pytest.skip("a matter of `nox -s bench`")
     with recorded(FACTORIAL, tmp_path / "factorial") as folder:
         costs = benchmark_program(benchmark, ANALYSIS, [str(FACTORIAL), str(folder)], rounds=3)
     assert costs.said == ["supported", "supported", "10", "3", "36", "2", "1", f"{2 * 20 * CURVE}", "2"]
     record_costs(benchmark, "findings, 1,440 runs", costs, seconds=5, megabytes=1000)
-    assert costs.seconds < 5 * slowness()
+    assert costs.seconds < 10 * slowness()
     assert costs.megabytes < 1000
 
 
@@ -84,13 +97,11 @@ def test_reporting_1440_runs(benchmark: BenchmarkFixture, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("seeds", "most"), [(20, 75), (1000, 65)])
-def test_analysing_a_hundred_thousand_runs(
-    benchmark: BenchmarkFixture, tmp_path: Path, seeds: int, most: int
-) -> None:
-    """At most 65 s of one core with many seeds, 75 s with many combinations of levels, and 2 GB.
+@pytest.mark.parametrize("seeds", [20, 1000])
+def test_analysing_a_hundred_thousand_runs(benchmark: BenchmarkFixture, tmp_path: Path, seeds: int) -> None:
+    """With many seeds or many combinations of levels; wanted are 60 s of one core and 2 GB.
 
-    60 s are wanted.
+    Twice the time is an error.
     """
     if benchmark.disabled:
         pytest.skip("takes minutes and 3 GB of disk: `nox -s bench` runs it")
@@ -104,7 +115,7 @@ def test_analysing_a_hundred_thousand_runs(
     rows = f"{2 * seeds * CURVE}"
     assert costs.said == ["supported", "supported", levels, "3", f"{combinations}", "2", "1", rows, "2"]
     record_costs(benchmark, f"findings, 100,000 runs, {seeds:,} seeds", costs, seconds=60, megabytes=2000)
-    assert costs.seconds < most * slowness()
+    assert costs.seconds < 120 * slowness()
     assert costs.megabytes < 2000
 
 

@@ -99,13 +99,13 @@ def row_of(study: Study, run: Run) -> dict[str, Any]:
 
 @pytest.mark.parametrize("what", ["status", "resume"])
 def test_looking_at_a_hundred_thousand_runs(benchmark: BenchmarkFixture, wide: Path, what: str) -> None:
-    """At most 5 s of one core and 1 GB, the start of Python included."""
+    """Wanted are 5 s of one core and 1 GB, the start of Python included; twice the time is an error."""
     program, missing = {"status": (STATUS, [f"{RUNS - 3}", "3"]), "resume": (RESUME, ["missing", "3"])}[what]
     words = ["status", str(wide / "wide.py"), "--results", str(wide / "results")]
     costs = benchmark_program(benchmark, program, words, rounds=3)
     assert costs.said[-2:] == missing
     record_costs(benchmark, f"{what}, {RUNS:,} runs recorded", costs, seconds=5, megabytes=1000)
-    assert costs.seconds < 5 * slowness()
+    assert costs.seconds < 10 * slowness()
     assert costs.megabytes < 1000
 
 
