@@ -10,7 +10,7 @@ from rich.table import Table
 from harness.design.resolution import ALPHA
 from harness.design.study import Study
 from harness.findings.contrasts import Contrast
-from harness.report.words import count, effect, p_statement, unit_of
+from harness.report.words import count, effect, p_statement, unit_in
 from harness.stats.sequential import Look
 
 
@@ -54,6 +54,6 @@ def _line(contrast: Contrast, *, several: bool) -> str:
     name = f"{contrast.finding.name}, {contrast.variant}" if several else contrast.finding.name
     if contrast.test is None or contrast.interval is None:
         return f"{name}: {contrast.verdict}"
-    size = effect(contrast.interval, unit_of(contrast.finding.endpoint, change=contrast.change))
+    size = effect(contrast.interval, unit_in(contrast))
     told = f", {p_statement(contrast.p_adjusted, name='adjusted p')}" if contrast.p_adjusted < ALPHA else ""
     return f"{name}: {contrast.verdict} ({size}{told}, {count(contrast.test.n, 'pair')})"

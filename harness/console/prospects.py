@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.findings.prospects import POWER, Prospect
-from harness.report.words import effect, number, unit_of
+from harness.report.words import effect, number, unit_in
 from harness.stats.power import MOST_PAIRS
 from harness.stats.results import Interval
 
@@ -62,7 +62,7 @@ def _detects(one: Prospect) -> str:
 def _in_unit(one: Prospect) -> str:
     if not math.isfinite(one.spread) or not math.isfinite(one.detectable):
         return ""
-    unit = unit_of(one.finding.endpoint, change=one.change)
+    unit = unit_in(one)
     size = one.detectable * one.spread * (1 if one.finding.better == "higher" else -1)
     return effect(Interval(size, math.nan, math.nan, 0.95, one.pilots), unit)
 

@@ -20,11 +20,11 @@ from harness.findings.contrasts import Contrast
 from harness.findings.frames import StudyFrames
 from harness.findings.measures import last_accuracy
 from harness.findings.pairing import paired_by_seed
-from harness.report.axes import log_ticks, plain
+from harness.report.axes import log_ticks
 from harness.report.curves import Curves, measure_curves
 from harness.report.palette import GRID, MUTED, PAPER, TEXT, Palette, palette_of
 from harness.report.verdicts import make_card
-from harness.report.words import INTERVAL, count
+from harness.report.words import INTERVAL, count, plain
 from harness.stats.effects import cohens_dz
 from harness.stats.intervals import t_interval
 from harness.stats.results import Interval

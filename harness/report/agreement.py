@@ -11,7 +11,7 @@ from harness.findings.contrasts import Contrast
 from harness.report.changes import numbers_in_words
 from harness.report.entries import Entry
 from harness.report.verdicts import make_card, margin_in_words
-from harness.report.words import NOTHING, count, effect, listed, p_statement, sentence, unit_of
+from harness.report.words import NOTHING, count, effect, listed, p_statement, sentence, unit_in
 from harness.store.tables import FINISHED
 
 _NO_DIFFERENCE = {
@@ -79,7 +79,7 @@ def _sentence(subject: str, contrasts: list[Contrast]) -> str:
     parts = []
     for contrast in contrasts:
         if contrast.verdict == "supported":
-            size = effect(contrast.interval, unit_of(contrast.finding.endpoint))
+            size = effect(contrast.interval, unit_in(contrast))
             p = p_statement(contrast.p_adjusted, name="adjusted p")
             parts.append(f"differs from A in {contrast.endpoint.label} ({size}, {p})")
     for verdict, words in _NO_DIFFERENCE.items():
@@ -127,7 +127,7 @@ def make_row(contrast: Contrast) -> Row:
 
 def make_change(contrast: Contrast) -> Row:
     """The effect of a variant in B against that in A: its sides are differences, or ratios, not values."""
-    unit = unit_of(contrast.finding.endpoint)
+    unit = unit_in(contrast)
 
     def shown(column: str) -> str:
         mean = float(contrast.pairs[column].mean())

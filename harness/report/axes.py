@@ -8,7 +8,7 @@ from typing import Literal
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-from harness.report.words import SUPERSCRIPT
+from harness.report.words import plain
 
 _STEPS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
 
@@ -41,14 +41,3 @@ def log_axis(axes: Axes, low: float, high: float, *, which: Literal["x", "y"] = 
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_major_formatter(FixedFormatter([plain(tick) for tick in ticks]))
     axis.set_minor_locator(NullLocator())
-
-
-def plain(value: float) -> str:
-    """A number as short as three digits allow, above a thousand a whole one: 0.05, 3, 3,000, 10⁻⁶."""
-    text = f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
-    digits, _, exponent = text.partition("e")
-    digits = digits.replace("-", "−")
-    if not exponent:
-        return digits
-    power = f"10{str(int(exponent)).translate(SUPERSCRIPT)}"
-    return power if digits == "1" else f"{digits} × {power}"

@@ -12,11 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from harness.findings.frames import StudyFrames
-from harness.report.axes import plain
 from harness.report.epochs import drawn_seeds, paint_lines, set_heights, single_seeds
 from harness.report.palette import Palette
 from harness.report.panels import Panel, Picture
-from harness.report.words import INTERVAL, count, listed, percent, sentence
+from harness.report.words import INTERVAL, count, listed, percent, plain, sentence
 from harness.stats.intervals import t_interval
 
 SPLITS = {

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.findings.probe import Probed, means_over_seeds
-from harness.report.axes import plain
 from harness.report.entries import Entry
 from harness.report.palette import Palette
 from harness.report.panels import Picture
 from harness.report.probe import EQUAL_LOSS, probe_picture, rows_of
 from harness.report.slices import share
-from harness.report.words import NOTHING, listed, number
+from harness.report.words import NOTHING, listed, number, plain
 from harness.training.readings import WHOLE
 
 SOURCE = "Santurkar et al. 2018, How Does Batch Normalization Help Optimization?"

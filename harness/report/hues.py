@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 
-from harness.report.axes import plain
 from harness.report.palette import Palette
 from harness.report.panels import Panel
 from harness.report.scale import DARK, LIGHT
+from harness.report.words import plain
 
 NEUTRAL = "#f3f2ef"
 ABOVE = ("#fce3c4", "#fdc98a", "#f4a74c", "#df8215", "#b05a09", "#854106")

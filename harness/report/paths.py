@@ -10,12 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from harness.findings.frames import StudyFrames
-from harness.report.axes import plain
 from harness.report.palette import MUTED, TEXT, Palette
 from harness.report.panels import Panel, Picture
 from harness.report.scale import LossScale, draw_bar, loss_scale
 from harness.report.solid import paint_path
-from harness.report.words import count, listed
+from harness.report.words import count, listed, plain
 
 ARTICLE_PAIRS = (("3,4,1,0", "3,8,1,0"), ("3,0,1,0", "8,0,1,0"))
 """The article's weights in the last convolution, (filter, channel, row, column): of its network with three

@@ -13,7 +13,7 @@ from harness.findings.contrasts import Contrast
 from harness.findings.endpoints import endpoint_of
 from harness.findings.prospects import POWER, Prospect, prospects
 from harness.report.entries import Entry
-from harness.report.words import count, effect, listed, number, percent, unit_of
+from harness.report.words import count, effect, listed, number, percent, unit_in
 from harness.stats.results import Interval
 
 
@@ -59,7 +59,7 @@ def _smallest(found: Sequence[Prospect]) -> str:
 
 
 def _in_unit(one: Prospect, *, several: bool) -> str:
-    unit, who = unit_of(one.finding.endpoint, change=one.change), f", {one.variant}" if several else ""
+    unit, who = unit_in(one), f", {one.variant}" if several else ""
     size = one.detectable * one.spread * (1 if one.finding.better == "higher" else -1)
     shown = effect(Interval(size, math.nan, math.nan, 1 - ALPHA, one.pilots), unit)
     return f"{shown} ({endpoint_of(one.finding).label}{who})"

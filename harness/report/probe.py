@@ -12,11 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
 from harness.findings.probe import Probed, means_over_seeds, over_layers
-from harness.report.axes import log_axis, plain
+from harness.report.axes import log_axis
 from harness.report.epochs import MOST_LINES, drawn_seeds, paint_lines, set_heights, single_seeds
 from harness.report.palette import PAPER, Palette
 from harness.report.panels import Panel, Picture
-from harness.report.words import INTERVAL, count, listed, sentence
+from harness.report.words import INTERVAL, count, listed, plain, sentence
 from harness.training.readings import WHOLE
 
 HEIGHT = 220

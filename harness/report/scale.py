@@ -13,9 +13,10 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, LogNorm, to_hex
 
-from harness.report.axes import log_axis, plain
+from harness.report.axes import log_axis
 from harness.report.palette import Palette
 from harness.report.panels import Panel
+from harness.report.words import plain
 
 Numbers = npt.NDArray[np.float64]
 

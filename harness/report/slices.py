@@ -10,8 +10,7 @@ import pandas as pd
 
 from harness.findings.slices import Numbers, Slice
 from harness.landscape.words import STALE
-from harness.report.axes import plain
-from harness.report.words import NOTHING, count, listed
+from harness.report.words import NOTHING, count, listed, plain
 
 STATISTICS = {
     "batch": "",

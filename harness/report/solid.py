@@ -11,9 +11,10 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.ticker import MaxNLocator
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection  # type: ignore[import-untyped]
 
-from harness.report.axes import log_ticks, plain
+from harness.report.axes import log_ticks
 from harness.report.palette import GRID
 from harness.report.scale import COLOURS, DARK, LIGHT, LossScale
+from harness.report.words import plain
 
 Numbers = npt.NDArray[np.float64]
 

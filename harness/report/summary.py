@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from harness.findings.contrasts import Contrast
-from harness.report.words import unit_of
+from harness.report.words import unit_in
 from harness.stats.results import Interval
 
 
@@ -28,7 +28,7 @@ def summarise(contrasts: Iterable[Contrast]) -> pd.DataFrame:
 
 def _row(contrast: Contrast) -> dict[str, object]:
     finding = contrast.finding
-    unit = unit_of(finding.endpoint, change=contrast.change)
+    unit = unit_in(contrast)
     estimate, low, high = (float(unit.difference(np.float64(end))) for end in _ends(contrast.interval))
     better, least, most = _ends(contrast.improvement)
     return {

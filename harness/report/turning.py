@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from harness.findings.slices import Numbers, Slice
-from harness.report.axes import log_ticks, plain
+from harness.report.axes import log_ticks
 from harness.report.scale import COLOURS, DARK, LIGHT, LossScale
 from harness.report.slices import axis_label
+from harness.report.words import plain
 
 HOVER = "%{x:.3g}, %{y:.3g}<br>loss %{customdata:.3g}<extra></extra>"
 """What stands beside the mouse: the place and the loss there."""

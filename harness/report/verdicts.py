@@ -20,7 +20,6 @@ from harness.report.panels import Picture
 from harness.report.survival import survival_note, survival_picture
 from harness.report.words import (
     NOTHING,
-    Unit,
     count,
     effect,
     level,
@@ -31,7 +30,7 @@ from harness.report.words import (
     p_value,
     percent,
     sentence,
-    unit_of,
+    unit_in,
 )
 from harness.stats.results import Interval
 
@@ -128,7 +127,7 @@ class Evidence:
 
 def make_card(contrast: Contrast) -> Card:
     """A contrast in words and digits."""
-    unit, test = _unit(contrast), contrast.test
+    unit, test = unit_in(contrast), contrast.test
     return Card(
         finding=contrast.finding.name,
         claim=contrast.finding.claim,
@@ -168,7 +167,7 @@ def make_evidence(
             name=group[0].finding.name,
             endpoint=group[0].endpoint,
             margin=margin_in_words(group[0]),
-            effect="Ratio" if _unit(group[0]).logarithmic else "Difference",
+            effect="Ratio" if unit_in(group[0]).logarithmic else "Difference",
             comparison=_comparison(group[0]),
             method=listed(dict.fromkeys(contrast.test.method for contrast in group if contrast.test)),
             heading=sentence(group[0].finding.claim).rstrip("."),
@@ -261,7 +260,7 @@ def _answer(contrasts: list[Contrast]) -> str:
 
 
 def _evidence(contrast: Contrast) -> str:
-    unit = _unit(contrast)
+    unit = unit_in(contrast)
     text = f"{effect(contrast.interval, unit)}, {p_statement(contrast.p_adjusted, name='adjusted p')}"
     return text if contrast.declared else f"{text}, {EXPLORATORY}"
 
@@ -285,14 +284,10 @@ def _stage(stage: Stage) -> str:
 
 def _comparison(contrast: Contrast) -> str:
     if contrast.change:
-        return compare_changes(_unit(contrast), baseline=contrast.baseline)
-    if _unit(contrast).logarithmic:
+        return compare_changes(unit_in(contrast), baseline=contrast.baseline)
+    if unit_in(contrast).logarithmic:
         return f"Ratio: variant by {contrast.baseline}; means are geometric."
     return f"Difference: variant minus {contrast.baseline}."
-
-
-def _unit(contrast: Contrast) -> Unit:
-    return unit_of(contrast.finding.endpoint, change=contrast.change)
 
 
 def _share(improvement: Interval | None) -> str:
@@ -305,7 +300,7 @@ def _share(improvement: Interval | None) -> str:
 
 def margin_in_words(contrast: Contrast) -> str:
     """The declared margin as it is shown: 0.91 to 1.1 × the errors; empty where none was declared."""
-    margin, unit = contrast.finding.margin, _unit(contrast)
+    margin, unit = contrast.finding.margin, unit_in(contrast)
     if margin is None:
         return ""
     around = Interval(0.0, -margin, margin, 1.0, 0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.design.study import Study
 from harness.models.example import AGAIN, RANGES, SCALE, SEED, SHIFT, Channel, Map, Walkthrough
-from harness.report.axes import plain
+from harness.report.words import plain
 
 Cell = str | tuple[tuple[str, ...], ...]
 """A text, or the values of a channel of an image, row by row."""

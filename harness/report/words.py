@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.design.change import Change
+from harness.design.finding import Finding
 from harness.design.resolution import ALPHA
 from harness.stats.results import Interval
 
@@ -21,7 +22,7 @@ NOTHING = "–"
 
 INTERVAL = "95\N{NO-BREAK SPACE}% interval"
 
-SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,23 @@ def unit_of(endpoint: str, *, change: Change | None = None) -> Unit:
     )
 
 
+class Judged(Protocol):
+    """A finding on one variant, as contrasts and prospects are."""
+
+    @property
+    def finding(self) -> Finding:
+        """What is claimed."""
+
+    @property
+    def change(self) -> Change | None:
+        """What is compared where the finding is on a change over a factor."""
+
+
+def unit_in(one: Judged) -> Unit:
+    """The unit in which a contrast, or the prospect of one, is told."""
+    return unit_of(one.finding.endpoint, change=one.change)
+
+
 def number(value: float, decimals: int = 2) -> str:
     """A number with a true minus sign and thousands separated; a dash where it is not finite."""
     if not math.isfinite(value):
@@ -107,6 +125,17 @@ def signed(value: float, decimals: int = 2) -> str:
     return f"+{text}" if value > 0 and text.strip("0.") else text
 
 
+def plain(value: float) -> str:
+    """A number as short as three digits allow, above a thousand a whole one: 0.05, 3, 3,000, 10⁻⁶."""
+    text = f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
+    digits, _, exponent = text.partition("e")
+    digits = digits.replace("-", "−")
+    if not exponent:
+        return digits
+    power = f"10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+    return power if digits == "1" else f"{digits} × {power}"
+
+
 def p_value(p: float) -> str:
     """An exact p with two significant digits: 0.0039; below 0.0001 in powers of ten: 1.9 × 10⁻⁹.
 
@@ -118,7 +147,7 @@ def p_value(p: float) -> str:
         return "1"
     if p < 1e-4:
         mantissa, _, exponent = f"{p:.1e}".partition("e")
-        return f"{mantissa} × 10{str(int(exponent)).translate(SUPERSCRIPT)}" if p > 0 else "0"
+        return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPT)}" if p > 0 else "0"
     decimals = 1 - _magnitude(p)
     while (round(p, decimals) < ALPHA) != (p < ALPHA):
         decimals += 1

@@ -13,7 +13,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -118,6 +118,72 @@ class _RowNorm(torch.autograd.Function):
         return _maps(by_x, x), by_weight, total, None
 
 
+def winograd(model: nn.Module) -> nn.Module:
+    """The second and third convolution by F(2 × 2, 3 × 3), 2.25 times fewer multiplications."""
+    for number in (2, 3):
+        conv = WinogradConv(16, 16, 3, padding=1)
+        conv.load_state_dict(model.get_submodule(f"conv{number}").state_dict())
+        setattr(model, f"conv{number}", conv.to(memory_format=torch.channels_last))
+    return model
+
+
+class WinogradConv(nn.Conv2d):
+    """3 × 3 convolution of maps of even height and width, zeros around them."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert self.bias is not None
+        y: Tensor = _Winograd.apply(x, self.weight, self.bias)
+        return y
+
+
+class _Winograd(torch.autograd.Function):
+    """Forward and by the input as Lavin and Gray (2016, equations 8 and 10); by the weights as torch does."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return _by_tiles(x, weight).add_(bias[:, None, None])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x, weight = ctx.saved_tensors
+        by_x = _by_tiles(gradients[0], weight.flip(2, 3).transpose(0, 1))
+        places = ([1, 1], [1, 1], [1, 1], False, [0, 0], 1, [False, True, True])
+        _, by_weight, by_bias = torch.ops.aten.convolution_backward(
+            gradients[0], x, weight, [len(weight)], *places
+        )
+        return by_x, by_weight, by_bias
+
+
+def _by_tiles(x: Tensor, weight: Tensor) -> Tensor:
+    """The convolution in tiles of 2 × 2 outputs, each from 4 × 4 inputs by 16 products a pair of channels."""
+    n, c, h, w = x.shape
+    g = weight.new_tensor([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
+    kernels = torch.einsum("ir,ocrs,js->ijco", g, weight, g).reshape(16, c, -1)
+    padded = nn.functional.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
+    tiles = x.new_empty(4, 4, n, h // 2, w // 2, c)
+    rows = [padded[:, k : k + h - 1 : 2] for k in range(4)]
+    for own, row in zip(tiles, _tile_inputs(rows), strict=True):
+        columns = [row[:, :, k : k + w - 1 : 2] for k in range(4)]
+        for tile, values in zip(own, _tile_inputs(columns), strict=True):
+            tile.copy_(values)
+    products = torch.bmm(tiles.view(16, -1, c), kernels).view(4, 4, n, h // 2, w // 2, -1)
+    y = torch.empty((n, products.shape[-1], h, w), dtype=x.dtype, memory_format=torch.channels_last)
+    places = y.permute(0, 2, 3, 1).view(n, h // 2, 2, w // 2, 2, -1)
+    for i, row in enumerate(_tile_outputs(products)):
+        for j, values in enumerate(_tile_outputs(row)):
+            places[:, :, i, :, j] = values
+    return y
+
+
+def _tile_inputs(d: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    return d[0] - d[2], d[1] + d[2], d[2] - d[1], d[1] - d[3]
+
+
+def _tile_outputs(m: Tensor) -> tuple[Tensor, Tensor]:
+    return m[0] + m[1] + m[2], m[1] - m[2] - m[3]
+
+
 def _rows(x: Tensor) -> Tensor:
     return x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])
 
@@ -133,6 +199,7 @@ TRIALS: dict[str, tuple[Change, tuple[str, ...], tuple[int, ...]]] = {
     "rows_first": (rows_first, ("plain", "bn"), (32,)),
     "flatten": (flatten, ("plain", "bn"), (32,)),
     "own_norm": (own_norm, ("bn",), (8, 32, 128)),
+    "winograd": (winograd, ("plain", "bn"), (32,)),
 }
 """By name: the change, and the networks and batch sizes for which it is tried."""
 

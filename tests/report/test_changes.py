@@ -25,6 +25,7 @@ from harness.findings.contrasts import Contrast, compare
 from harness.findings.frames import load_frames
 from harness.findings.prospects import prospects
 from harness.findings.survival import survival
+from harness.report import agreement
 from harness.report.changes import describe_changes
 from harness.report.comparison import describe_comparison
 from harness.report.pairs import pairs_picture
@@ -270,7 +271,8 @@ def test_two_sets_are_told_by_the_change_of_each(recorded: Recorded, tmp_path: P
     """B's accuracy is the same everywhere: its errors change with nothing."""
     study = replace(STUDY, seeds=3)
     other = record(study, tmp_path / "B", weights=0, readings=lambda _: [], changes={"test_accuracy": 0.5})
-    found = describe_comparison(compare_sets(study, (recorded.folder, other.folder)), folders=("A", "B"))
+    compared = compare_sets(study, (recorded.folder, other.folder))
+    found = describe_comparison(compared, folders=("A", "B"))
     row = found.rows[0]
     assert row.measure == "the change of test error at the last epoch per doubling of batch_size"
     first = float(np.mean(slopes(recorded, "plain")[:3]))
@@ -280,6 +282,10 @@ def test_two_sets_are_told_by_the_change_of_each(recorded: Recorded, tmp_path: P
     (told,) = (entry.text for entry in found.methods if entry.term == "Changes over a factor")
     assert "errors and epochs: the slope of a straight line" in told
     assert "baseline" not in told
+    differing = [replace(one, verdict="supported", p_adjusted=0.01) for one in compared.contrasts]
+    answer = agreement.answers(replace(compared, contrasts=differing))[1]
+    assert row.number.endswith("× the errors per doubling of batch_size")
+    assert f"({row.number}, adjusted p = 0.010)" in answer
 
 
 def test_a_study_without_changes_says_nothing_of_them(contrasts: list[Contrast]) -> None:

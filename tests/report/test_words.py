@@ -6,7 +6,18 @@ import math
 
 import pytest
 
-from harness.report.words import effect, level, limits, listed, number, p_statement, p_value, signed, unit_of
+from harness.report.words import (
+    effect,
+    level,
+    limits,
+    listed,
+    number,
+    p_statement,
+    p_value,
+    plain,
+    signed,
+    unit_of,
+)
 from harness.stats.results import Interval
 
 ACCURACY = unit_of("accuracy")
@@ -72,3 +83,20 @@ def test_one_difference_has_no_interval() -> None:
 
 def test_words_are_listed_as_a_sentence_lists_them() -> None:
     assert [listed([]), listed("a"), listed("ab"), listed("abc")] == ["", "a", "a and b", "a, b and c"]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.05, "0.05"),
+        (3.0, "3"),
+        (2999.6, "3,000"),
+        (-0.25, "−0.25"),
+        (1e-6, "10⁻⁶"),
+        (4.183e-5, "4.18 × 10⁻⁵"),
+        (-2.5e-7, "−2.5 × 10⁻⁷"),
+        (3.0e12, "3 × 10¹²"),
+    ],
+)
+def test_a_number_has_at_most_three_digits_and_its_power_of_ten_in_full(value: float, shown: str) -> None:
+    assert plain(value) == shown
