@@ -24,6 +24,7 @@ from harness.design.run import Run
 from harness.design.study import Study
 from harness.design.variant import Variant
 from tests.benchmarks.figures import record as record_figure
+from tests.pace import slowness
 from tests.report.conftest import record
 
 MOST_SECONDS = 0.025
@@ -75,7 +76,7 @@ def test_a_run_is_mirrored(benchmark: BenchmarkFixture, study: Study, tmp_path: 
     if benchmark.stats is not None:
         least = benchmark.stats.stats.min
         record_ms(benchmark, "mirror: a run", least, most=MOST_SECONDS)
-        assert benchmark.stats.stats.min <= MOST_SECONDS
+        assert benchmark.stats.stats.min < 2 * MOST_SECONDS * slowness()
 
 
 @pytest.mark.benchmark(timer=time.process_time)

@@ -50,14 +50,31 @@ def test_the_table_is_no_wider_than_asked() -> None:
     assert max(map(len, text.splitlines())) <= 100
 
 
-def test_the_time_of_a_call_is_divided_without_a_rest(tmp_path: Path) -> None:
-    """Two workers: 3 s of start, runs of 10 s, 1 s between two, one worker idle for 2 s, 4 s to the end."""
+@pytest.mark.parametrize(
+    "times",
+    [
+        [(3, 10, 1), (3, 12, 1), (14, 10, 1), (16, 10, 1)],
+        [(3, 5, 2), (3, 5, 2), (3, 12, 1), (14, 10, 1), (16, 5, 2), (16, 5, 2)],
+    ],
+)
+def test_the_time_of_a_call_is_divided_without_a_rest(
+    times: list[tuple[int, int, int]], tmp_path: Path
+) -> None:
+    """Two workers: 3 s of start, runs of 10 s, 1 s between two, one worker idle for 2 s, 4 s to the end.
+
+    The same where two of them are packs of two.
+    """
     study = load_study(str(ARTICLE))
     began = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
-    times = [(3, 10), (3, 12), (14, 10), (16, 10)]
     rows = [
-        run_row(study, run, started_at=datetime.fromtimestamp(began + start, UTC), wall_seconds=float(wall))
-        for run, (start, wall) in zip(runs_of(study), times, strict=False)
+        run_row(
+            study,
+            run,
+            started_at=datetime.fromtimestamp(began + start, UTC),
+            wall_seconds=float(wall),
+            pack_size=size,
+        )
+        for run, (start, wall, size) in zip(runs_of(study), times, strict=False)
     ]
     results = Results(tmp_path)
     put(results, study, rows, beside={})
@@ -65,4 +82,4 @@ def test_the_time_of_a_call_is_divided_without_a_rest(tmp_path: Path) -> None:
     spent = spent_on(results, began=began, seconds=30.0, looks=looks)
     assert (spent.all, spent.trained, spent.start, spent.between) == pytest.approx((60, 42, 6, 2), abs=1e-3)
     assert (spent.idle, spent.end, spent.beside) == pytest.approx((2, 8, 2.3), abs=1e-3)
-    assert spent.share(runs=4, epochs=2) == pytest.approx((14 + 4.3) / (42 + 14 + 4.3), abs=1e-3)
+    assert spent.share(runs=len(times), epochs=2) == pytest.approx((14 + 4.3) / (42 + 14 + 4.3), abs=1e-3)

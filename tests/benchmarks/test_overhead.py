@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -139,12 +140,15 @@ def spent_on(
         seconds: how long it took.
         looks: moments, and the seconds of the processor that its leading process had had by then.
     """
-    recorded = results.runs(columns=("started_at", "wall_seconds"))
+    recorded = results.runs(columns=("started_at", "wall_seconds", "pack_size"))
     assert recorded is not None
     rows = recorded.to_pylist()
-    starts = [_since_epoch(row["started_at"]) - began for row in rows]
-    ends = sorted(start + row["wall_seconds"] for start, row in zip(starts, rows, strict=True))
-    first = sorted(starts)[:WORKERS]
+    packs: Counter[tuple[float, int]] = Counter()
+    for number, row in enumerate(rows):  # the runs of a pack start together and share its seconds evenly
+        key = _since_epoch(row["started_at"]) - began, number if row["pack_size"] == 1 else -1
+        packs[key] += row["wall_seconds"]
+    ends = sorted(start + spent for (start, _), spent in packs.items())
+    first = sorted(start for start, _ in packs)[:WORKERS]
     last = ends[-WORKERS:]
     trained = sum(row["wall_seconds"] for row in rows)
     whole = WORKERS * seconds

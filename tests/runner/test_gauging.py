@@ -48,6 +48,7 @@ def paces(monkeypatch: pytest.MonkeyPatch, tiny: Dataset) -> dict[int, float]:
 
     monkeypatch.setenv("HARNESS_WORKER_SLOT", "cpu")
     monkeypatch.setattr(gauging, "open_data", lambda *_: tiny)
+    monkeypatch.setattr(gauging, "ROUNDS", {"cpu": 1})
     monkeypatch.setattr("harness.training.fused.training.pace", pace)
     monkeypatch.setattr("harness.training.solo.pace", lambda *_, **__: 70.0)
     return table
@@ -81,6 +82,26 @@ def test_solo_counts_as_often_as_it_is_trained_side_by_side(paces: dict[int, flo
     paces |= {1: 100.0, 2: 1.0}
     assert tried(desk, beside=4, engines=("solo", "fused")).solo == 4 * 70.0
     assert tried(desk).solo is None
+
+
+def test_the_best_of_three_rounds_counts_on_a_cpu(
+    tiny: Dataset, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Solo is held up at first, and a pack of two in the second round."""
+    monkeypatch.setenv("HARNESS_WORKER_SLOT", "cpu")
+    monkeypatch.setattr(gauging, "open_data", lambda *_: tiny)
+    alone = iter((30.0, 70.0, 65.0))
+    packs = iter(((1, 40.0), (2, 60.0), (1, 45.0), (2, 20.0), (1, 44.0), (2, 64.0)))
+
+    def pace(runs: Sequence[Run], *_: object, **__: object) -> float:
+        size, found = next(packs)
+        assert len(runs) == size
+        return found
+
+    monkeypatch.setattr("harness.training.fused.training.pace", pace)
+    monkeypatch.setattr("harness.training.solo.pace", lambda *_, **__: next(alone))
+    found = gauge(RUNS[:2], desk, engines=("solo", "fused"), beside=1)
+    assert found == Gauge(20, {1: 45.0, 2: 64.0}, solo=70.0)
 
 
 def test_a_long_trial_is_cut_short(
