@@ -4,15 +4,17 @@
 
 Both train on the same images in turn, as a worker does; what is printed is the ratio of their speeds in
 seconds of the processor, its median over the pairs with a 95 % bootstrap interval. `profile` prints instead
-what the operations of a step take. docs/performance.md says what became of each.
+what the operations of a step take, each by itself. docs/performance.md says what became of each.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from harness.runner.post import WORKER_ENVIRONMENT
 from harness.training.batches import Resident
@@ -29,6 +32,9 @@ from tests.benchmarks import speeds
 
 IMAGES = {2: 128, 8: 512}
 """Of a pass at small batch sizes; else all."""
+
+REPEATS = 10
+"""Of an operation that is timed by itself."""
 
 Change = Callable[[nn.Module], nn.Module]
 
@@ -242,14 +248,42 @@ def compare(name: str, before: Callable[[], object], after: Callable[[], object]
     sys.stdout.flush()
 
 
+class Alone(TorchDispatchMode):
+    """Times every operation that torch is asked for, on what it is given there: the least of some times.
+
+    Attributes:
+        taken: seconds by operation.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: Counter[str] = Counter()
+
+    def __torch_dispatch__(
+        self, operation: Any, _: object, given: tuple[Any, ...] = (), named: dict[str, Any] | None = None
+    ) -> Any:
+        least = math.inf
+        for _ in range(REPEATS):  # those in place too: only their time is of interest
+            began = time.perf_counter()
+            found = operation(*given, **(named or {}))
+            least = min(least, time.perf_counter() - began)
+        self.taken[operation.overloadpacket.__name__] += least
+        return found
+
+
 def profile(variant: str) -> None:
-    """Print what the operations of a step of 32 take."""
+    """Print what a step of 32 takes, and of it the operations, each by itself."""
     work = learner(variant, 32, lambda model: model)
     work()
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
+    steps = speeds.IMAGES // 32
+    began = time.process_time()
+    work()
+    whole = time.process_time() - began
+    with Alone() as alone:
         work()
-    table = profiler.key_averages().table(sort_by="self_cpu_time_total", row_limit=14)
-    sys.stdout.write(f"{variant}, {speeds.IMAGES // 32} steps\n{table}\n")
+    lines = [(f"{variant}, all", whole), *alone.taken.most_common(12), ("together", alone.taken.total())]
+    sys.stdout.writelines(f"{name:32} {1000 * seconds / steps:6.2f} ms\n" for name, seconds in lines)
+    sys.stdout.flush()
 
 
 def main() -> None:
