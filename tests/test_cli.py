@@ -487,6 +487,22 @@ def test_looking_at_a_study_imports_no_torch(words: tuple[str, ...]) -> None:
     assert done.stdout.splitlines()[-1] == "False"
 
 
+@pytest.mark.usefixtures("project")
+def test_training_with_either_engine_imports_no_compiler() -> None:
+    code = (
+        "import sys\nfrom harness.cli import main\n"
+        "for engine in ('solo', 'fused'):\n"
+        "    sys.argv = ['harness', 'run', 'tiny', '--workers', '0', '--set', 'lr=0.05', '--no-mirror',\n"
+        "                '--engine', engine, '--results', engine]\n"
+        "    try:\n        main()\n    except SystemExit as end:\n        assert not end.code, end.code\n"
+        "    assert 'torch.optim' in sys.modules\n"
+        "    print({'torch._dynamo', 'torch._inductor', 'sympy'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["set()", "set()"]
+    assert {path.parts[0] for path in Path().glob("*/tiny/runs/joined-000012-*")} == {"solo", "fused"}
+
+
 CALIBRATED = """
 from harness import Finding, Study, Variant
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -73,7 +74,8 @@ def place_at(position: int, weights: Mapping[str, Tensor]) -> Place:
     """
     for layer, weight in weights.items():
         if position < weight.numel():
-            index = torch.unravel_index(torch.tensor(position), weight.shape)
+            # Torch's own imports sympy, which takes a worker half a second.
+            index = np.unravel_index(position, tuple(weight.shape))
             return Place(layer, tuple(int(i) for i in index))
         position -= weight.numel()
     raise IndexError(position)

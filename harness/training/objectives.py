@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
@@ -35,6 +36,8 @@ def confidence(logits: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG001 - metr
 
 
 _METRICS: dict[str, Objective] = {"top3_accuracy": top3_accuracy, "brier": brier, "confidence": confidence}
+_DECORATED = ("add_param_group", "load_state_dict", "state_dict", "step", "zero_grad")
+"""Methods of an optimizer that torch keeps its compiler out of."""
 
 
 def resolve_loss(name: str) -> Objective:
@@ -97,13 +100,25 @@ def make_optimizer(model: nn.Module, settings: Mapping[str, Value]) -> torch.opt
             remedy="drop the option, or choose an optimizer that takes it",
         )
     try:
-        return cast("torch.optim.Optimizer", make(model.parameters(), lr=learning_rate(settings), **options))
+        optimizer = _uncompiled(make)(model.parameters(), lr=learning_rate(settings), **options)
     except (TypeError, ValueError) as error:
         raise InputError(
             f"optimizer = {make.__name__!r} can't be made: {error}",
             rule="the optimizer is called with all parameters of the network, lr and the options",
             remedy="change the options, or choose another optimizer",
         ) from error
+    return optimizer
+
+
+@functools.cache
+def _uncompiled(kind: type[torch.optim.Optimizer]) -> Callable[..., torch.optim.Optimizer]:
+    """The same optimizer without the decorators that keep `torch.compile` out of its methods.
+
+    They import the compiler, even where nothing is compiled: seconds and 150 MiB for each worker.
+    """
+    bare = {name: inspect.unwrap(getattr(kind, name)) for name in _DECORATED}
+    bare["step"] = torch.no_grad()(bare["step"])
+    return type(kind.__name__, (kind,), bare)
 
 
 def learning_rate(settings: Mapping[str, Value]) -> float:

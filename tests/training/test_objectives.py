@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -57,6 +60,35 @@ def test_any_optimizer_of_torch_can_train() -> None:
     assert (group["lr"], group["momentum"], group["weight_decay"]) == (0.3, 0.8, 0.01)
     other = make_optimizer(model, settings(optimizer="AdamW", optimizer_options={"amsgrad": True}))
     assert other.param_groups[0]["amsgrad"] is True
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("SGD", {"momentum": 0.9, "nesterov": True}),
+        ("Adam", {}),
+        ("Adadelta", {}),
+        ("RMSprop", {"centered": True}),
+    ],
+)
+def test_an_optimizer_takes_torchs_own_steps_and_goes_on_from_its_state(
+    name: str, options: dict[str, Any]
+) -> None:
+    model = nn.Linear(4, 3)
+    other = copy.deepcopy(model)
+    made = make_optimizer(model, settings(optimizer=name, lr=0.05, optimizer_options=options))
+    own = getattr(torch.optim, name)(other.parameters(), lr=0.05, **options)
+    for step in range(6):
+        images = torch.randn(5, 4, generator=torch.Generator().manual_seed(step))
+        for network, optimizer in ((model, made), (other, own)):
+            optimizer.zero_grad()
+            network(images).square().sum().backward()
+            optimizer.step()
+        assert torch.equal(model.weight, other.weight)
+        kept = made.state_dict()
+        made = make_optimizer(model, settings(optimizer=name, lr=0.7, optimizer_options=options))
+        made.load_state_dict(kept)
+    assert made.state_dict()["param_groups"] == own.state_dict()["param_groups"]
 
 
 def test_linear_scaling_multiplies_by_the_batch_size_over_32() -> None:
