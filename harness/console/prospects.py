@@ -11,7 +11,6 @@ from rich.table import Table
 from harness.findings.prospects import POWER, Prospect
 from harness.report.words import effect, number, unit_in
 from harness.stats.power import MOST_PAIRS
-from harness.stats.results import Interval
 
 
 def prospects_table(prospects: Sequence[Prospect]) -> Table:
@@ -26,7 +25,7 @@ def prospects_table(prospects: Sequence[Prospect]) -> Table:
         "pairs": [f"{one.pairs}" for one in prospects],
         "smallest p": [f"{one.smallest_p:.2g}" for one in prospects],
         f"detects ({POWER:.0%} power)": [_detects(one) for one in prospects],
-        **({"in its unit": [_in_unit(one) for one in prospects]} if piloted else {}),
+        **({"in its unit": [effect(one.smallest, unit_in(one)) for one in prospects]} if piloted else {}),
         **({"seeds for the margin": [_for_margin(one) for one in prospects]} if margins else {}),
     }
     numbers = ("pairs", "smallest p", "seeds for the margin")
@@ -57,14 +56,6 @@ def _detects(one: Prospect) -> str:
     if not one.measurable:
         return f"not measured: {one.finding.over} at one level"
     return f"dz = {one.detectable:.2f}" if math.isfinite(one.detectable) else "no effect is large enough"
-
-
-def _in_unit(one: Prospect) -> str:
-    if not math.isfinite(one.spread) or not math.isfinite(one.detectable):
-        return ""
-    unit = unit_in(one)
-    size = one.detectable * one.spread * (1 if one.finding.better == "higher" else -1)
-    return effect(Interval(size, math.nan, math.nan, 0.95, one.pilots), unit)
 
 
 def _for_margin(one: Prospect) -> str:

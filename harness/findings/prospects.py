@@ -15,6 +15,7 @@ from harness.findings.contrasts import Contrast, compare
 from harness.findings.frames import load_frames
 from harness.findings.looks import at_last_look
 from harness.stats.power import MOST_PAIRS, pairs_needed, smallest_detectable
+from harness.stats.results import Interval
 from harness.stats.spending import spent
 from harness.store.ledger import Ledger
 from harness.store.results import Results
@@ -58,6 +59,14 @@ class Prospect:
     def measurable(self) -> bool:
         """Whether it is measured at all: a change is not where a call holds its factor at one level."""
         return self.change is None or self.change.measurable
+
+    @property
+    def smallest(self) -> Interval | None:
+        """The smallest effect that is found, in the endpoint's values; None where no spread tells it."""
+        if not (self.spread > 0 and math.isfinite(self.detectable)):
+            return None
+        size = self.detectable * self.spread * (1 if self.finding.better == "higher" else -1)
+        return Interval(size, math.nan, math.nan, 1 - ALPHA, self.pilots)
 
 
 def prospects(study: Study, contrasts: Sequence[Contrast] = ()) -> list[Prospect]:

@@ -17,6 +17,7 @@ from harness.report.pairs import pair_rows
 from harness.report.palette import PAPER, TEXT, Palette
 from harness.report.panels import Panel, Picture
 from harness.report.words import (
+    ACCURACY,
     INTERVAL,
     NOTHING,
     count,
@@ -27,10 +28,7 @@ from harness.report.words import (
     listed,
     p_statement,
     p_value,
-    unit_of,
 )
-
-UNIT = unit_of("accuracy")
 
 FEWEST = 6
 """Seeds that judge from which p can fall below 0.05: 2 / 2⁶."""
@@ -128,13 +126,13 @@ def _reading(one: Best) -> str:
         return f"Of {one.variant} and {one.baseline} no seed has a value in both combinations."
     difference = one.interval.estimate
     side = "above" if difference > 0 else "below" if difference < 0 else "level with"
-    size = effect(one.interval, UNIT).lstrip("+−")
+    size = effect(one.interval, ACCURACY).lstrip("+−")
     ahead = f"{size} {side}" if difference else side
     sure = "" if one.p_adjusted < ALPHA else " That is not sure: it could be chance."
     same = ", in the same combination" if one.cell == one.baseline_cell else ""
     return (
         f"At its best, {one.variant} is {ahead} {one.baseline} at its best{same} ({INTERVAL} "
-        f"{limits(one.interval, UNIT)}, {p_statement(one.p_adjusted, name='adjusted p')}, "
+        f"{limits(one.interval, ACCURACY)}, {p_statement(one.p_adjusted, name='adjusted p')}, "
         f"{count(len(one.pairs), 'seed')}).{sure}"
     )
 
@@ -144,10 +142,10 @@ def _row(one: Best, frames: StudyFrames) -> BestRow:
         variant=one.variant,
         levels=in_words(frames, one.cell),
         baseline_levels=in_words(frames, one.baseline_cell),
-        baseline_mean=level(float(one.pairs["baseline"].mean()), UNIT),
-        variant_mean=level(float(one.pairs["variant"].mean()), UNIT),
-        difference=effect(one.interval, UNIT, named=False),
-        limits=limits(one.interval, UNIT),
+        baseline_mean=level(float(one.pairs["baseline"].mean()), ACCURACY),
+        variant_mean=level(float(one.pairs["variant"].mean()), ACCURACY),
+        difference=effect(one.interval, ACCURACY, named=False),
+        limits=limits(one.interval, ACCURACY),
         p=p_value(one.test.p) if one.test else NOTHING,
         p_adjusted=p_value(one.p_adjusted),
         n=len(one.pairs),
@@ -159,7 +157,7 @@ def _seen(found: Sequence[Best], frames: StudyFrames) -> str:
     """What all seeds, choosing and judging at once, make look best."""
     ends = [(found[0].baseline, found[0].seen_baseline_mean, found[0].seen_baseline_cell)]
     ends += [(one.variant, one.seen_mean, one.seen_cell) for one in found]
-    told = [f"{name} {level(mean, UNIT)} ({in_words(frames, cell)})" for name, mean, cell in ends]
+    told = [f"{name} {level(mean, ACCURACY)} ({in_words(frames, cell)})" for name, mean, cell in ends]
     return (
         f"If all seeds chose and judged at once, the best means would be {listed(told)}. These flatter, and "
         "the more so, the more combinations are nearly as good: they are not compared."
@@ -171,7 +169,7 @@ def _picture(found: Sequence[Best], palette: Palette) -> Picture | None:
     if not shown:
         return None
     parts = [
-        f"{one.variant} {effect(one.interval, UNIT)} ({INTERVAL} {limits(one.interval, UNIT)}, "
+        f"{one.variant} {effect(one.interval, ACCURACY)} ({INTERVAL} {limits(one.interval, ACCURACY)}, "
         f"{p_statement(one.p_adjusted, name='adjusted p')})"
         for one in shown
     ]
@@ -200,14 +198,14 @@ def _dots(shown: Sequence[Best]) -> str:
 
 def _paint(axes: Axes, shown: Sequence[Best], palette: Palette) -> None:
     for place, one in enumerate(shown):
-        colour, points = palette.light(one.variant), one.pairs["difference"] * UNIT.scale
+        colour, points = palette.light(one.variant), one.pairs["difference"] * ACCURACY.scale
         # A pattern that repeats keeps equal seeds apart, and the picture the same each time.
         drawn = points.iloc[:MOST_DOTS]
         offsets = place + 0.2 + 0.05 * (np.arange(len(drawn)) % 4)
         axes.scatter(drawn, offsets, s=14, color=colour, alpha=0.5, linewidths=0)
         assert one.interval is not None  # as there are pairs
         middle, low, high = (
-            end * UNIT.scale for end in (one.interval.estimate, one.interval.low, one.interval.high)
+            end * ACCURACY.scale for end in (one.interval.estimate, one.interval.low, one.interval.high)
         )
         if math.isfinite(low):
             axes.hlines(place - 0.05, low, high, color=colour, linewidth=2.4)

@@ -14,10 +14,8 @@ from matplotlib.axes import Axes
 from harness.design.study import Study
 from harness.report.palette import PAPER, TEXT, Palette
 from harness.report.panels import Panel, Picture
-from harness.report.words import INTERVAL, count, effect, level, limits, p_value, percent, unit_of
+from harness.report.words import ACCURACY, INTERVAL, count, effect, level, limits, p_value, percent
 from harness.stats.results import Interval
-
-UNIT = unit_of("accuracy")
 
 Record = Mapping[Hashable, Any]
 """A row of `effect_by_level` or `effect_by_cell`."""
@@ -64,8 +62,8 @@ def cell_rows(effects: pd.DataFrame, *, cells: Sequence[Mapping[str, object]]) -
         CellRow(
             levels=tuple(str(level) for level in cells[record["cell"]].values()),
             variant=record["variant"],
-            difference=effect(_interval(record), UNIT, named=False),
-            limits=limits(_interval(record), UNIT),
+            difference=effect(_interval(record), ACCURACY, named=False),
+            limits=limits(_interval(record), ACCURACY),
             p=p_value(record["p"]),
             p_adjusted=p_value(record["p_adjusted"]),
             n=record["n"],
@@ -81,10 +79,10 @@ def _row(record: Record) -> LevelRow:
         factor=record["factor"],
         level=record["level"],
         variant=record["variant"],
-        baseline_mean=level(record["baseline_mean"], UNIT),
-        variant_mean=level(record["variant_mean"], UNIT),
-        difference=effect(found, UNIT, named=False),
-        limits=limits(found, UNIT),
+        baseline_mean=level(record["baseline_mean"], ACCURACY),
+        variant_mean=level(record["variant_mean"], ACCURACY),
+        difference=effect(found, ACCURACY, named=False),
+        limits=limits(found, ACCURACY),
         p=p_value(record["p"]),
         p_adjusted=p_value(record["p_adjusted"]),
         n=record["n"],
@@ -103,8 +101,8 @@ def forest_picture(effects: pd.DataFrame, *, study: Study, palette: Palette) -> 
     shown = effects[effects["difference"].notna()] if len(effects) else effects
     if not len(shown):
         return None
-    low = min(0.0, float(shown[["low", "difference"]].min().min()) * UNIT.scale)
-    high = max(0.0, float(shown[["high", "difference"]].max().max()) * UNIT.scale)
+    low = min(0.0, float(shown[["low", "difference"]].min().min()) * ACCURACY.scale)
+    high = max(0.0, float(shown[["high", "difference"]].max().max()) * ACCURACY.scale)
     margin = (high - low) * 0.06 or 1.0
     layout = _Layout(
         span=(low - margin, high + margin),
@@ -135,7 +133,7 @@ class _Layout:
 
 def _panel(rows: pd.DataFrame, number: int, factor: str, layout: _Layout, palette: Palette) -> Panel:
     parts = [
-        f"at {row['level']} {effect(_interval(row), UNIT)} ({row['variant']}, {count(row['n'], 'pair')})"
+        f"at {row['level']} {effect(_interval(row), ACCURACY)} ({row['variant']}, {count(row['n'], 'pair')})"
         for row in rows.to_dict("records")
     ]
     return Panel(
@@ -157,8 +155,8 @@ def _paint(axes: Axes, rows: pd.DataFrame, factor: str, span: tuple[float, float
         heights = np.array([levels.index(text) for text in here["level"]]) + step * (
             i - (len(variants) - 1) / 2
         )
-        low, high = (here[side].fillna(here["difference"]) * UNIT.scale for side in ("low", "high"))
-        middle = here["difference"] * UNIT.scale
+        low, high = (here[side].fillna(here["difference"]) * ACCURACY.scale for side in ("low", "high"))
+        middle = here["difference"] * ACCURACY.scale
         axes.hlines(heights, low, high, color=colour, linewidth=2.4)
         axes.scatter(middle, heights, s=42, marker="D", color=colour, edgecolors=PAPER.light, zorder=3)
     axes.axvline(0, color=TEXT.light, linewidth=0.9)

@@ -17,10 +17,8 @@ from harness.report.hues import Hues, draw_hues, hues_of
 from harness.report.maps import Map, Side, Square, paint_map
 from harness.report.palette import Palette
 from harness.report.panels import Panel, Picture
-from harness.report.words import count, decimals_of, levels_in_words, listed, signed, unit_of
+from harness.report.words import ACCURACY, count, decimals_of, levels_in_words, listed, signed
 from harness.stats.results import Interval
-
-UNIT = unit_of("accuracy")
 
 MOST_PANELS = 12
 """Maps of one variant beside each other."""
@@ -90,7 +88,7 @@ def heat_pictures(
         for name in palette.variants
         if name in set(effects["variant"])
     }
-    points = np.concatenate([table["difference"] for table in tables.values()]) * UNIT.scale
+    points = np.concatenate([table["difference"] for table in tables.values()]) * ACCURACY.scale
     look = _Look(hues_of(points), _decimals(effects, float(np.nanmax(np.abs(points)))))
     return tuple(
         _Figure(f"heat-{number}", (name, baseline), table, layout, look, frames.cells).picture(palette)
@@ -141,7 +139,7 @@ def _decimals(effects: pd.DataFrame, largest: float) -> int:
     """Of the numbers in all cells: as the usual interval allows, and so few that they fit."""
     sides = zip(effects["difference"], effects["low"], effects["high"], strict=True)
     usual = np.median(
-        [decimals_of(Interval(middle, low, high, 0.95, 2), UNIT) for middle, low, high in sides]
+        [decimals_of(Interval(middle, low, high, 0.95, 2), ACCURACY) for middle, low, high in sides]
     )
     return min(int(usual), 2 if largest < 10 else 1)
 
@@ -193,7 +191,11 @@ class _Figure:
         return Map(
             tuple(
                 Square(
-                    int(row), int(column), float(difference) * UNIT.scale, p < ALPHA, (int(base), int(own))
+                    int(row),
+                    int(column),
+                    float(difference) * ACCURACY.scale,
+                    p < ALPHA,
+                    (int(base), int(own)),
                 )
                 for row, column, difference, own, base, p in zip(*columns, adjusted, strict=True)
             ),

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.findings.interactions import Interaction
-from harness.report.words import NOTHING, effect, limits, p_value, unit_of
-
-UNIT = unit_of("accuracy")
+from harness.report.words import ACCURACY, NOTHING, effect, limits, p_value
 
 
 @dataclass(frozen=True)
@@ -33,8 +31,8 @@ def interaction_rows(found: list[Interaction]) -> list[InteractionRow]:
             factor=one.factor,
             variant=one.variant,
             measure=_measure(one),
-            change=effect(one.interval, UNIT, named=False),
-            limits=limits(one.interval, UNIT),
+            change=effect(one.interval, ACCURACY, named=False),
+            limits=limits(one.interval, ACCURACY),
             p=p_value(one.test.p) if one.test else NOTHING,
             p_adjusted=p_value(one.p_adjusted),
             n=one.n,

@@ -14,7 +14,6 @@ from harness.findings.endpoints import endpoint_of
 from harness.findings.prospects import POWER, Prospect, prospects
 from harness.report.entries import Entry
 from harness.report.words import count, effect, listed, number, percent, unit_in
-from harness.stats.results import Interval
 
 
 def describe_power(study: Study, contrasts: Sequence[Contrast]) -> Entry:
@@ -51,7 +50,7 @@ def _pilots(found: Sequence[Prospect]) -> str:
 
 def _smallest(found: Sequence[Prospect]) -> str:
     """What is found: in the units of the endpoints, or in standard deviations where no spread is known."""
-    known = [one for one in found if one.spread > 0]
+    known = [one for one in found if one.smallest is not None]
     if not known:
         return f"an effect of {number(found[0].detectable)} standard deviations of the differences by seed"
     several = len({one.variant for one in known}) > 1
@@ -59,10 +58,8 @@ def _smallest(found: Sequence[Prospect]) -> str:
 
 
 def _in_unit(one: Prospect, *, several: bool) -> str:
-    unit, who = unit_in(one), f", {one.variant}" if several else ""
-    size = one.detectable * one.spread * (1 if one.finding.better == "higher" else -1)
-    shown = effect(Interval(size, math.nan, math.nan, 1 - ALPHA, one.pilots), unit)
-    return f"{shown} ({endpoint_of(one.finding).label}{who})"
+    who = f", {one.variant}" if several else ""
+    return f"{effect(one.smallest, unit_in(one))} ({endpoint_of(one.finding).label}{who})"
 
 
 def _looks(study: Study) -> str:

@@ -15,10 +15,8 @@ from harness.report.axes import log_ticks
 from harness.report.best import in_words
 from harness.report.palette import Palette
 from harness.report.panels import Panel, Picture
-from harness.report.words import INTERVAL, count, level, listed, unit_of
+from harness.report.words import ACCURACY, INTERVAL, count, level, listed
 from harness.stats.intervals import BOOTSTRAP_FROM
-
-UNIT = unit_of("accuracy")
 
 SOURCE = (
     "Agarwal et al. 2021, Deep Reinforcement Learning at the Edge of the Statistical Precipice, after Dolan "
@@ -90,7 +88,7 @@ def describe_profiles(
 
 
 def _points(distance: float) -> str:
-    return count(round(distance * UNIT.scale), "point")
+    return count(round(distance * ACCURACY.scale), "point")
 
 
 def _reading(found: Sequence[Sturdiness]) -> str:
@@ -98,17 +96,17 @@ def _reading(found: Sequence[Sturdiness]) -> str:
     return (
         f"Within {_points(NEAR[0])} of its own best mean is {listed(parts)} combinations of levels. The area "
         f"under a curve is the mean test accuracy of all runs: "
-        f"{listed(f'{one.variant} {level(one.mean, UNIT)}' for one in found)}."
+        f"{listed(f'{one.variant} {level(one.mean, ACCURACY)}' for one in found)}."
     )
 
 
 def _row(one: Sturdiness, frames: StudyFrames) -> ProfileRow:
     return ProfileRow(
         variant=one.variant,
-        mean=level(one.mean, UNIT),
-        best=level(one.best, UNIT),
+        mean=level(one.mean, ACCURACY),
+        best=level(one.best, ACCURACY),
         best_levels=in_words(frames, one.best_cell),
-        worst=level(one.worst, UNIT),
+        worst=level(one.worst, ACCURACY),
         worst_levels=in_words(frames, one.worst_cell),
         near=tuple(f"{amount:,} of {one.cells:,}" for amount in one.near),
     )
@@ -116,7 +114,7 @@ def _row(one: Sturdiness, frames: StudyFrames) -> ProfileRow:
 
 def _picture(found: Profiles, palette: Palette) -> Picture:
     names = list(dict.fromkeys(found.curves["variant"]))
-    halves = [f"of {name} above {level(_half(found.curves, name), UNIT)}" for name in names]
+    halves = [f"of {name} above {level(_half(found.curves, name), ACCURACY)}" for name in names]
     panel = Panel(
         "profiles",
         title=f"Share of all runs above each test accuracy. Half of the runs lie, {listed(halves)}.",
@@ -157,7 +155,7 @@ def _paint(axes: Axes, found: Profiles, palette: Palette) -> None:
     for name, curve in found.curves.groupby("variant", sort=False):
         colour = palette.light(str(name))
         # Errors on an axis that is turned round: accuracies close to 100 % lie apart.
-        x = 1 - curve["accuracy"] if found.logarithmic else curve["accuracy"] * UNIT.scale
+        x = 1 - curve["accuracy"] if found.logarithmic else curve["accuracy"] * ACCURACY.scale
         if found.seeds > 1:
             low, high = curve["low"] * 100, curve["high"] * 100
             axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)

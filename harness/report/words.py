@@ -76,12 +76,13 @@ UNITS = {
 }
 """The unit of each endpoint, by its name."""
 
+ACCURACY = UNITS["accuracy"]
 PLAIN_UNIT = Unit(1, 3, "", "", "")
 
 
 def unit_of(endpoint: str, *, change: Change | None = None) -> Unit:
     """The unit of an endpoint, or of its change over a factor; plain numbers where it has none of its own."""
-    unit = UNITS["accuracy"] if endpoint.endswith(":accuracy") else UNITS.get(endpoint, PLAIN_UNIT)
+    unit = ACCURACY if endpoint.endswith(":accuracy") else UNITS.get(endpoint, PLAIN_UNIT)
     if change is None:
         return unit
     return replace(
