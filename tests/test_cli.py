@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +13,7 @@ from PIL import Image
 
 from harness.store.machine import cores
 from harness.store.results import Results
-from tests.calls import Harness, caller
+from tests.calls import Harness, caller, modules_after
 from tests.conftest import DECLARATION
 
 ROOT = Path(__file__).parents[1]
@@ -477,29 +475,15 @@ def test_every_command_explains_itself(harness: Harness, command: str) -> None:
 
 @pytest.mark.parametrize("words", [("list",), ("plan", "quick"), ("status", "quick")])
 def test_looking_at_a_study_imports_no_torch(words: tuple[str, ...]) -> None:
-    code = (
-        "import sys\nfrom harness.cli import main\n"
-        f"sys.argv = ['harness', *{words!r}]\n"
-        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
-        "print('torch' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
-    assert done.stdout.splitlines()[-1] == "False"
+    assert "torch" not in modules_after(words, folder=ROOT)
 
 
 @pytest.mark.usefixtures("project")
 def test_training_with_either_engine_imports_no_compiler() -> None:
-    code = (
-        "import sys\nfrom harness.cli import main\n"
-        "for engine in ('solo', 'fused'):\n"
-        "    sys.argv = ['harness', 'run', 'tiny', '--workers', '0', '--set', 'lr=0.05', '--no-mirror',\n"
-        "                '--engine', engine, '--results', engine]\n"
-        "    try:\n        main()\n    except SystemExit as end:\n        assert not end.code, end.code\n"
-        "    assert 'torch.optim' in sys.modules\n"
-        "    print({'torch._dynamo', 'torch._inductor', 'sympy'} & set(sys.modules))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout.split() == ["set()", "set()"]
+    words = ("run", "tiny", "--workers", "0", "--set", "lr=0.05", "--no-mirror")
+    seen = modules_after(*((*words, "--engine", engine, "--results", engine) for engine in ("solo", "fused")))
+    assert "torch.optim" in seen
+    assert not {"torch._dynamo", "torch._inductor", "sympy"} & seen
     assert {path.parts[0] for path in Path().glob("*/tiny/runs/joined-000012-*")} == {"solo", "fused"}
 
 

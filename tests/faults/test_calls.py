@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.calls import modules_after
 from tests.pace import slowness
 from tests.processes import as_at_a_terminal, left_of_group, small_group
 
@@ -136,14 +137,7 @@ def test_a_finished_study_run_again_starts_nothing_and_takes_less_than_a_second(
         took.append(time.monotonic() - began)
         assert f"{RUNS} completed (0 trained" in done.stderr
     assert min(took) < 1.0 * slowness()
-    code = (
-        "import sys\nfrom harness.cli import main\n"
-        f"sys.argv = ['harness', *{words[3:]!r}]\n"
-        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
-        "print({'torch', 'pandas', 'scipy', 'sympy'} & set(sys.modules))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "set()"
+    assert not {"torch", "pandas", "scipy", "sympy"} & modules_after(words[3:])
     assert len(list((project / "results" / "tiny" / "provenance").iterdir())) == 1
 
 
