@@ -12,7 +12,7 @@ import typer
 from harness.commands.speech import say
 from harness.design.loading import FOLDER, is_study
 from harness.design.variant import check_name
-from harness.errors import InputError, nearest
+from harness.errors import InputError
 
 TEMPLATE = Path(__file__).with_name("study.template")
 """A study on batch normalization, with `$` before what a call puts in."""
@@ -25,18 +25,12 @@ def new(
     ] = "digits",
 ) -> None:
     """Write a commented study file to start from, in studies/ of the working folder."""
-    from harness.data import dataset_names
+    from harness.data import check_dataset_name
     from harness.store.files import write_whole
 
     path = FOLDER / f"{name}.py"
     _check(name, path)
-    own = dataset.startswith("folder:") and dataset != "folder:"
-    if not own and dataset not in dataset_names():
-        raise InputError(
-            f"--data {dataset}: no data set is named {dataset!r}",
-            rule="--data is the name of a data set, or folder:PATH for images of your own",
-            remedy=nearest(dataset, [*dataset_names(), "folder:PATH"]),
-        )
+    check_dataset_name(dataset)
     text = Template(TEMPLATE.read_text()).substitute(
         name=name, quoted=json.dumps(name), dataset=json.dumps(dataset, ensure_ascii=False)
     )

@@ -28,6 +28,27 @@ def dataset_names() -> tuple[str, ...]:
     return tuple(sorted(_OPENERS))
 
 
+def check_dataset_name(name: str) -> None:
+    """Refuse a name that no data set has; whether its data can be had is not asked.
+
+    Raises:
+        InputError: neither one of `dataset_names()` nor `folder:PATH`.
+    """
+    if name.startswith(FOLDER_PREFIX):
+        if not name.removeprefix(FOLDER_PREFIX).strip():
+            raise InputError(
+                f"the data set {name!r} names no folder",
+                rule="folder:PATH names the folder that holds train/CLASS/ and test/CLASS/",
+                remedy="write the path after the colon, e.g. folder:my-pictures",
+            )
+    elif name not in _OPENERS:
+        raise InputError(
+            f"unknown data set {name!r}",
+            rule="a data set is one of the known names, or folder:PATH for pictures of your own",
+            remedy=nearest(name, [*_OPENERS, "folder:PATH"]),
+        )
+
+
 def open_dataset(
     name: str,
     *,
@@ -50,7 +71,7 @@ def open_dataset(
         InputError: the name is unknown, a path does not exist, or the layout of a folder is wrong.
         DataError: the data can't be had, or are damaged.
     """
-    _check_name(name)
+    check_dataset_name(name)
     data, cache = _data_dir(data_dir), cache_folder(cache_dir)
     report = report or silent
     if name.startswith(FOLDER_PREFIX):
@@ -66,7 +87,7 @@ def known_sha256(name: str, *, data_dir: Path | None = None, cache_dir: Path | N
     Raises:
         InputError, DataError: as `open_dataset`, as far as can be told without decoding.
     """
-    _check_name(name)
+    check_dataset_name(name)
     if name in _PINNED:
         return _PINNED[name].sha256
     cache = cache_folder(cache_dir)
@@ -75,24 +96,8 @@ def known_sha256(name: str, *, data_dir: Path | None = None, cache_dir: Path | N
     return vision.known_sha256(name, data_dir=_data_dir(data_dir), cache_dir=cache)
 
 
-def _check_name(name: str) -> None:
-    if name not in _OPENERS and not name.startswith(FOLDER_PREFIX):
-        raise InputError(
-            f"unknown data set {name!r}",
-            rule="a data set is one of the known names, or folder:PATH for pictures of your own",
-            remedy=nearest(name, [*_OPENERS, "folder:PATH"]),
-        )
-
-
 def _folder_path(name: str) -> Path:
-    path = name.removeprefix(FOLDER_PREFIX)
-    if not path.strip():
-        raise InputError(
-            f"the data set {name!r} names no folder",
-            rule="folder:PATH names the folder that holds train/CLASS/ and test/CLASS/",
-            remedy="write the path after the colon, e.g. folder:my-pictures",
-        )
-    return Path(path)
+    return Path(name.removeprefix(FOLDER_PREFIX))
 
 
 def _data_dir(given: Path | None) -> Path | None:

@@ -108,8 +108,12 @@ REFUSED = {
     "a path": (("../mine",), "study '../mine'", "up to 64 letters"),
     "a hidden file": ((".mine",), "study '.mine'", "begins with a letter or digit"),
     "a private file": (("_mine",), "study '_mine'", "begins with a letter or digit"),
-    "a folder without a path": (("mine", "--data", "folder:"), "named 'folder:'", "folder:PATH for images"),
-    "unknown data": (("mine", "--data", "mnits"), "no data set is named 'mnits'", "did you mean 'mnist'?"),
+    "a folder without a path": (
+        ("mine", "--data", "folder:"),
+        "the data set 'folder:' names no folder",
+        "folder:my-pictures",
+    ),
+    "unknown data": (("mine", "--data", "mnits"), "unknown data set 'mnits'", "did you mean 'mnist'?"),
 }
 
 
