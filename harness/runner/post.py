@@ -99,7 +99,11 @@ class Post(Generic[T]):
     def hand(self, task: T, work: Work) -> None:
         """Give the worker something to do; the process starts with the first."""
         self.task, self._handed = task, time.monotonic()
-        self.future: Future[Any] = self._pool.submit(work, self.desk)
+        self.future: Future[Any] = Future()
+        try:
+            self.future = self._pool.submit(work, self.desk)
+        except BrokenProcessPool as error:  # it died since its last work
+            self.future.set_exception(error)
 
     @property
     def free(self) -> bool:

@@ -31,6 +31,10 @@ def own_pid(name: str, desk: Desk) -> int:
     return os.getpid()
 
 
+def pid_at_once(_: Desk) -> int:
+    return os.getpid()
+
+
 def killed(name: str, desk: Desk) -> None:
     begin(desk, name)
     os.kill(os.getpid(), signal.SIGKILL)
@@ -136,6 +140,16 @@ def test_a_process_that_dies_while_it_starts_costs_no_result(desk: Desk, tmp_pat
         tasks = deque(["a", "b"])
         ended = list(crew.results(tasks, lambda name: partial(killed_once, tmp_path / "died", name)))
     assert ended == [("a", "a"), ("b", "b")]
+
+
+def test_a_worker_that_dies_between_two_works_costs_no_result(desk: Desk) -> None:
+    with Crew[str](("cpu",), desk=desk) as crew:
+        ((_, first),) = crew.results(deque(["first"]), lambda _: pid_at_once)
+        os.kill(first, signal.SIGKILL)
+        time.sleep(1.0)  # its pool has noticed
+        ((_, second),) = crew.results(deque(["second"]), lambda _: pid_at_once)
+    assert isinstance(second, int)
+    assert second != first
 
 
 def test_workers_that_never_start_end_the_call(desk: Desk) -> None:
