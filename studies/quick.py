@@ -22,7 +22,14 @@ study = Study(
     settings={"depth": 2, "probe_size": 256},
     scales={
         "small": Scale(
-            seeds=8, epochs=2, settings={"train_images": 300, "test_images": 200, "probe_size": 64}
+            seeds=8,
+            epochs=2,
+            settings={
+                "train_images": 300,
+                "test_images": 200,
+                "probe_size": 64,
+                "diagnostics": (2,),
+            },
         )
     },
 )
